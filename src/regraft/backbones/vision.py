@@ -1,0 +1,176 @@
+"""Build an image network with timm, load its weights, and turn its last feature map into a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import timm
+import torch
+from torch import nn
+
+from regraft.backbones.weights import RANDOM_SEED
+from regraft.errors import WeightsError
+
+if TYPE_CHECKING:
+    from regraft.backbones.registry import Backbone, Pool
+
+
+def build(backbone: Backbone) -> nn.Module:
+    """Return the network of a backbone in eval mode, weights loaded.
+
+    Parameters
+    ----------
+    backbone : Backbone
+
+    Returns
+    -------
+    torch.nn.Module
+        With timm's `forward_features` and `forward_head`; takes (n, 3, size, size).
+
+    Raises
+    ------
+    WeightsError
+        If the weights are missing or do not fit.
+    """
+    file = backbone.weights.fetch()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        network = timm.create_model(backbone.architecture, pretrained=False, **_size_argument(backbone))
+    if file is not None:
+        load_weights(network, file)
+    return network.eval()
+
+
+def _size_argument(backbone: Backbone) -> dict[str, int]:
+    """Networks with position embeddings must know their input size; convolutions need not."""
+    config = timm.get_pretrained_cfg(backbone.architecture)
+    if config is not None and config.fixed_input_size and config.input_size[-1] != backbone.preprocessing.size:
+        return {"img_size": backbone.preprocessing.size}
+    return {}
+
+
+def read_state(file: Path) -> dict[str, torch.Tensor]:
+    """Read the tensors of a .safetensors or .pth file; nothing in it is executed.
+
+    Raises
+    ------
+    WeightsError
+        If the file is neither, is damaged, or holds something else than tensors.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(str(file))
+        content: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises RuntimeError, UnpicklingError, EOFError, KeyError, ...
+        raise WeightsError(
+            f"The weights file {file.name} must be a .safetensors file, or a .pth file of plain tensors, "
+            f"but it could not be read ({type(error).__name__}); save it again as .safetensors."
+        ) from error
+    for wrapper in ("state_dict", "model", "model_state_dict"):
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not isinstance(content, Mapping) or not all(isinstance(v, torch.Tensor) for v in content.values()):
+        raise WeightsError(f"The weights file {file.name} must hold named tensors; save the network's state_dict().")
+    return dict(content)
+
+
+def load_weights(network: nn.Module, file: Path) -> None:
+    """Load a file's tensors into a network: by name, or in order where all shapes agree.
+
+    The source task's own classifier may differ or be missing, since it is not transferred.
+
+    Raises
+    ------
+    WeightsError
+        With the list of what is missing and what does not fit.
+    """
+    own = network.state_dict()
+    given = {_plain(name): tensor for name, tensor in read_state(file).items()}
+    classifier = tuple(f"{name}." for name in _classifier_names(network))
+    body = [name for name in own if not name.startswith(classifier)]
+    missing = [name for name in body if name not in given and not name.endswith("num_batches_tracked")]
+    unfit = [name for name in body if name in given and given[name].shape != own[name].shape]
+    if missing and [t.shape for t in given.values()] == [t.shape for t in own.values()]:
+        # The same tensors under other names, in the same order: another library's names for one network.
+        network.load_state_dict(dict(zip(own, given.values(), strict=True)))
+        return
+    if missing or unfit:
+        raise WeightsError(_misfit(file, missing, unfit, own, given))
+    network.load_state_dict({n: t for n, t in given.items() if n in own and t.shape == own[n].shape}, strict=False)
+
+
+def _classifier_names(network: nn.Module) -> list[str]:
+    names = network.pretrained_cfg.get("classifier") or []
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _plain(name: str) -> str:
+    for prefix in ("module.", "model.", "backbone."):
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _misfit(
+    file: Path, missing: list[str], unfit: list[str], own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]
+) -> str:
+    parts = []
+    if missing:
+        parts.append(f"{len(missing)} tensors are missing ({_first(missing)})")
+    if unfit:
+        shapes = [f"{name} is {tuple(given[name].shape)}, must be {tuple(own[name].shape)}" for name in unfit]
+        parts.append(f"{len(unfit)} have another shape ({_first(shapes)})")
+    extra = [name for name in given if name not in own]
+    if extra:
+        parts.append(f"{len(extra)} are of another network ({_first(extra)})")
+    return (
+        f"The weights file {file.name} must fit the backbone tensor by tensor, but {'; '.join(parts)}; "
+        "choose the backbone they belong to with --backbone."
+    )
+
+
+def _first(names: list[str], count: int = 5) -> str:
+    return ", ".join(names[:count]) + (", ..." if len(names) > count else "")
+
+
+class FeatureNetwork(nn.Module):
+    """A backbone up to its features: pictures of raw pixels in, vectors out.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        With timm's contract.
+    backbone : Backbone
+        Whose preprocessing and pooling apply.
+    """
+
+    def __init__(self, network: nn.Module, backbone: Backbone) -> None:
+        super().__init__()
+        self.network = network
+        self.pool: Pool = backbone.pool
+        # VGG's own head is two dense layers of the source task; everybody means its last feature map.
+        self.own_head = not hasattr(network, "pre_logits")
+        scale = torch.tensor(backbone.preprocessing.std) * 255
+        self.register_buffer("scale", (1 / scale).view(1, 3, 1, 1))
+        self.register_buffer("offset", (-torch.tensor(backbone.preprocessing.mean) * 255 / scale).view(1, 3, 1, 1))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Map pixels (n, size, size, 3) in 0..255 to features (n, d)."""
+        images = pixels.permute(0, 3, 1, 2) * self.scale + self.offset
+        features = self.network.forward_features(images)
+        if self.pool == "avg" and self.own_head:
+            return self.network.forward_head(features, pre_logits=True).flatten(1)
+        if features.ndim == 3 or getattr(self.network, "output_fmt", "NCHW") == "NHWC" or self._channels_last(features):
+            features = features.movedim(-1, 1)
+        if self.pool == "avg":
+            return features.flatten(2).mean(2)
+        if self.pool == "max":
+            return features.flatten(2).amax(2)
+        return features.flatten(1)
+
+    def _channels_last(self, features: torch.Tensor) -> bool:
+        width = self.network.num_features
+        return features.ndim == 4 and features.shape[-1] == width and features.shape[1] != width

@@ -1,0 +1,107 @@
+"""regraft fit DATA: learn from labelled pictures, and measure how well."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
+from regraft.errors import UsageError
+from regraft.pipeline import Result, fit
+from regraft.runs import REPORT, MODEL, new_run_folder, write_run
+
+
+def _units(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    try:
+        units = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        units = ()
+    if not units or min(units) < 1:
+        raise UsageError(f"--units must be whole numbers above 0 joined by commas, such as 256,128, not {value!r}.")
+    return units
+
+
+@click.command("fit")
+@click.argument("data")
+@backbone_options(fit)
+@option(
+    fit,
+    "--head",
+    type=click.Choice(["auto", "logistic", "centroid", "knn", "mlp"]),
+    help="What is learnt on the features; auto compares the first three on the training data.",
+)
+@option(fit, "--units", callback=_units, metavar="N,N", help="Hidden layers of the mlp head.")
+@option(fit, "--dropout", type=float, help="Of the mlp head.")
+@option(fit, "--batch-norm/--no-batch-norm", help="Of the mlp head.")
+@option(fit, "--test-size", type=float, help="Share held out where the data have no split of their own.")
+@option(fit, "--seed", type=int, help="Of every random choice.")
+@source_options(fit, groups=True)
+@click.option("--out", metavar="DIR", help="A new folder for the run [default: runs/NAME-TIME].")
+@QUIET
+@JSON
+def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: Any) -> None:
+    """Learn from labelled pictures, and measure how well on pictures not learnt from.
+
+    DATA is a folder of class folders (or of train/, val/, test/ of class folders), a CSV, TSV or Parquet table,
+    an HDF5 file, or a .zip or .tar.gz of any of these. Writes model.regraft, report.html and result.json.
+    """
+    if out is not None:
+        new_run_folder("", out)  # refuse before the work, not after it
+    with progress_bar("features", quiet=quiet or as_json) as progress:
+        result = fit(
+            data,
+            progress=progress,
+            announce=None if quiet else lambda sentence: say(sentence, to_stderr=as_json),
+            command=shlex.join(["regraft", *sys.argv[1:]]),
+            **settings,
+        )
+    folder = write_run(result, out)
+    if as_json:
+        print_json({**result.to_dict(), "out": str(folder)})
+    else:
+        show(result, folder)
+
+
+def show(result: Result, folder: Path) -> None:
+    """Print the table of results, and where the report and the classifier are."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from regraft.reports.verdict import verdict
+
+    test = result.evaluations["test"]
+    low, high = test.accuracy_ci95
+    table = Table(title=f"Test: {test.n:,} pictures", title_justify="left")
+    for name in ("class", "precision", "recall", "F1", "pictures"):
+        table.add_column(name, justify="left" if name == "class" else "right")
+    for name, values in sorted(test.per_class.items(), key=lambda item: item[1].f1 or 0)[:20]:
+        numbers = (values.precision, values.recall, values.f1)
+        shown = ["-" if value is None else f"{value:.3f}" for value in numbers]
+        table.add_row(name.encode("utf-8", "backslashreplace").decode(), *shown, str(values.support))
+    console = Console(highlight=False)
+    console.print(table)
+    if len(test.per_class) > 20:
+        console.print(f"(the 20 hardest of {len(test.per_class)} classes; the report has all)")
+    auc = "" if test.roc_auc is None else f"  ROC AUC {test.roc_auc:.3f}"
+    console.print(
+        f"accuracy {test.accuracy:.3f} ({low:.3f} to {high:.3f})  balanced {test.balanced_accuracy:.3f}  "
+        f"macro F1 {test.macro_f1:.3f}  log loss {test.log_loss:.3f}{auc}",
+        soft_wrap=True,
+    )
+    times = result.timings
+    console.print(
+        f"head {result.chosen}  features {times['features']:.1f} s ({result.images_per_second:,.0f} pictures a second, "
+        f"{result.cache_hits:,} from the cache)  head {times['head']:.1f} s  total {times['total']:.1f} s",
+        soft_wrap=True,
+    )
+    if result.skipped:
+        console.print(f"skipped {len(result.skipped)} pictures that cannot be used; the report lists them")
+    console.print(verdict(result).headline, soft_wrap=True)
+    console.print(f"report      {folder / REPORT}", soft_wrap=True, markup=False)
+    console.print(f"classifier  {folder / MODEL}", soft_wrap=True, markup=False)

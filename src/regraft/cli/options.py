@@ -1,0 +1,111 @@
+"""What the commands share: defaults from the Python signatures, progress bars, printing."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from regraft.features.extraction import Progress
+
+
+def option(function: Callable[..., Any], *names: str, **settings: Any) -> Callable[[Any], Any]:
+    """Return a click option whose default is the one in a function's signature."""
+    parameter = max(names, key=len).lstrip("-").split("/")[0].replace("-", "_")
+    default = inspect.signature(function).parameters[parameter].default
+    return click.option(*names, default=default, show_default=default not in (None, False), **settings)
+
+
+def print_json(values: Any) -> None:
+    """Print values as JSON on stdout; names that are no UTF-8 come escaped."""
+    click.echo(json.dumps(values, indent=1))
+
+
+def say(sentence: str, *, to_stderr: bool = False) -> None:
+    """Print a sentence, whatever characters are in it."""
+    click.echo(sentence.encode("utf-8", "backslashreplace").decode(), err=to_stderr)
+
+
+@contextmanager
+def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress | None]:
+    """Show a bar with rate and time left on a terminal's stderr; yield what to call with (done, total)."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text(f"{task.speed or 0:,.0f}/s")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def add(options: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """Return a decorator that adds options to a command, in the order given."""
+
+    def decorate(command: Any) -> Any:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return decorate
+
+
+def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return the options that say which network computes the features, and how."""
+    return add(
+        [
+            option(function, "--backbone", help="A network's name, or several joined by +."),
+            option(function, "--weights", metavar="FILE|none", help="A local weights file, or none for random weights."),
+            option(function, "--image-size", type=int, metavar="PIXELS", help="Input size [default: the backbone's]."),
+            option(
+                function,
+                "--resize",
+                type=click.Choice(["crop", "stretch"]),
+                help="How a picture becomes a square [default: as the weights expect].",
+            ),
+            option(
+                function,
+                "--pool",
+                type=click.Choice(["avg", "max", "none"]),
+                help="How the last feature map becomes a vector; none flattens it.",
+            ),
+            engine_option(function),
+        ]
+    )
+
+
+def engine_option(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return the option that says what runs the networks."""
+    choices = click.Choice(["auto", "openvino", "torch"])
+    return option(function, "--engine", type=choices, help="What runs the networks.")
+
+
+def source_options(function: Callable[..., Any], *, groups: bool = False) -> Callable[[Any], Any]:
+    """Return the options that say how labelled data are read."""
+    options = [
+        option(function, "--image-column", metavar="NAME", help="A table's column of pictures."),
+        option(function, "--label-column", metavar="NAME", help="A table's column of classes."),
+        option(function, "--images", metavar="DIR", help="Where a table's pictures are."),
+        option(function, "--label-from-name", is_flag=True, help="The class is the start of the file name."),
+        option(function, "--skip-unreadable", is_flag=True, help="Go on if over 5% of the pictures are unreadable."),
+    ]
+    if groups:
+        text = "A table's column of groups that must not straddle the split."
+        options.insert(2, option(function, "--group-column", metavar="NAME", help=text))
+    return add(options)
+
+
+QUIET = click.option("--quiet", "-q", is_flag=True, help="Print the result only.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")

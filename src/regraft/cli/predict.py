@@ -1,0 +1,70 @@
+"""regraft predict MODEL IMAGE...: name the class of pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from regraft.classifier import Classifier, Prediction
+from regraft.cli.options import JSON, QUIET, engine_option, print_json, progress_bar, say
+from regraft.errors import UsageError
+
+
+@click.command("predict")
+@click.argument("model")
+@click.argument("images", nargs=-1, required=True)
+@click.option("--top", type=click.IntRange(min=1), default=1, help="How many classes to show for each picture.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV on stdout.")
+@engine_option(Classifier.predict)
+@QUIET
+@JSON
+def command(
+    model: str, images: tuple[str, ...], top: int, as_csv: bool, engine: Any, quiet: bool, as_json: bool
+) -> None:
+    """Name the class of pictures with a saved classifier.
+
+    IMAGES are files, folders, or - for the bytes of one picture on stdin.
+    """
+    if as_csv and as_json:
+        raise UsageError("--csv and --json exclude each other; choose one.")
+    if images.count("-") > 1:
+        raise UsageError("- stands for the one picture on stdin, but it is given more than once.")
+    classifier = Classifier.load(model)
+    sources: list[Any] = [sys.stdin.buffer.read() if image == "-" else Path(image) for image in images]
+    with progress_bar("predict", quiet=quiet or len(images) == 1) as progress:
+        predictions = classifier.predict(sources, engine=engine, progress=progress)
+    if as_json:
+        print_json([prediction.to_dict(top) for prediction in predictions])
+    elif as_csv:
+        say(_csv(predictions, top).rstrip("\n"))
+    else:
+        _print(predictions, top)
+    if any(prediction.error for prediction in predictions):
+        raise click.exceptions.Exit(1)
+
+
+def _print(predictions: list[Prediction], top: int) -> None:
+    width = max(len(prediction.name) for prediction in predictions)
+    for prediction in predictions:
+        if prediction.error:
+            say(f"{prediction.name:{width}}  not read: {prediction.error}", to_stderr=True)
+            continue
+        ranked = list(prediction.probabilities.items())[:top]
+        say(f"{prediction.name:{width}}  " + "  ".join(f"{name} {share:.3f}" for name, share in ranked))
+
+
+def _csv(predictions: list[Prediction], top: int) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", "rank", "label", "probability", "error"])
+    for prediction in predictions:
+        if prediction.error:
+            writer.writerow([prediction.name, "", "", "", prediction.error])
+        for rank, (name, share) in enumerate(list(prediction.probabilities.items())[:top], 1):
+            writer.writerow([prediction.name, rank, name, f"{share:.6f}", ""])
+    return text.getvalue()

@@ -1,0 +1,149 @@
+"""Zip and tar archives, unpacked with suspicion into a temporary folder."""
+
+from __future__ import annotations
+
+import lzma
+import re
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from regraft.data.filenames import printable
+from regraft.errors import DataError
+
+ARCHIVE_EXTENSIONS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+
+MAX_BYTES = 20 * 10**9
+"""Most that an archive may unpack to, in bytes."""
+
+MAX_MEMBERS = 10**6
+"""Most files and folders that an archive may hold."""
+
+_SPARE = 10**9  # bytes of the disk that are left free
+_CHUNK = 2**20
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
+
+
+def archive_stem(path: Path) -> str:
+    """Return an archive's name without its extension or extensions."""
+    extension = max(
+        (end for end in ARCHIVE_EXTENSIONS if path.name.lower().endswith(end)), key=len, default=""
+    )
+    return path.name.removesuffix(path.name[len(path.name) - len(extension) :])
+
+
+def extract(path: Path) -> tempfile.TemporaryDirectory[str]:
+    """Unpack an archive into a temporary folder, which goes when the returned object goes.
+
+    Parameters
+    ----------
+    path : Path
+        A .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz file.
+
+    Returns
+    -------
+    tempfile.TemporaryDirectory
+
+    Raises
+    ------
+    DataError
+        If the archive is damaged, encrypted, or too large, or has members that point outside
+        of it, links or devices.
+    """
+    # The prefix makes messages about files below name the archive.
+    folder = tempfile.TemporaryDirectory(prefix=f"{path.name[-64:]}-", ignore_cleanup_errors=True)
+    try:
+        budget = min(MAX_BYTES, shutil.disk_usage(folder.name).free - _SPARE)
+        _unpack(path, Path(folder.name), budget)
+    except (*_BROKEN, NotImplementedError, UnicodeError) as error:
+        folder.cleanup()
+        raise DataError(
+            f"the archive {printable(path)} cannot be unpacked: {error or type(error).__name__}"
+        ) from error
+    except BaseException:
+        folder.cleanup()
+        raise
+    return folder
+
+
+def _unpack(path: Path, folder: Path, budget: int) -> None:
+    """Write an archive's members below a folder, counting what is really written."""
+    members = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
+    left = budget
+    for count, (name, size, content) in enumerate(members, start=1):
+        if count > MAX_MEMBERS:
+            raise DataError(f"the archive {printable(path)} has more than {MAX_MEMBERS:,} members: split it")
+        target = folder / _inside(name, path)
+        if content is None:
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        left = _write(content, target, size, left, path, budget)
+
+
+def _write(content: IO[bytes], target: Path, size: int, left: int, path: Path, budget: int) -> int:
+    """Write one member in pieces, and return how many bytes of the budget are left."""
+    written = 0
+    with target.open("xb") as out:
+        while size <= left and (piece := content.read(_CHUNK)):
+            written += len(piece)
+            if written > left:
+                break
+            out.write(piece)
+    if max(size, written) > left:
+        raise DataError(
+            f"the archive {printable(path)} unpacks to more than {budget / 1e9:.1f} GB, the limit here: "
+            f"unpack it yourself and give the folder"
+        )
+    if written != size:
+        raise EOFError(f"{target.name} has {written} bytes where {size} are announced")
+    return left - written
+
+
+def _zip_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
+    """Yield name, announced size and content (None for a folder) of the members of a zip file."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.flag_bits & 1:
+                raise DataError(
+                    f"the archive {printable(path)} is encrypted: unpack it yourself and give the folder"
+                )
+            name = member.filename.replace("\\", "/")
+            kind = stat.S_IFMT(member.external_attr >> 16)
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise _refused(name, path, "is a link or a device")
+            if name.endswith("/"):
+                yield name, 0, None
+            else:
+                with archive.open(member) as content:
+                    yield name, member.file_size, content
+
+
+def _tar_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
+    """Yield name, announced size and content (None for a folder) of the members of a tar file."""
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if not member.isreg() and not member.isdir():
+                raise _refused(member.name, path, "is a link or a device")
+            yield member.name, member.size, None if member.isdir() else archive.extractfile(member)
+
+
+def _inside(name: str, path: Path) -> Path:
+    """Return a member's name as a path that stays below the folder it is unpacked in."""
+    parts = re.split(r"[/\\]", name)
+    if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) or ".." in parts:
+        raise _refused(name, path, "points outside of it")
+    return Path(name)
+
+
+def _refused(name: str, path: Path, why: str) -> DataError:
+    return DataError(
+        f"the member {printable(name)!r} of the archive {printable(path)} {why}, which is not allowed: "
+        f"unpack it yourself, if you trust it, and give the folder"
+    )

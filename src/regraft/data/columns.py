@@ -1,0 +1,161 @@
+"""Columns of text from CSV, TSV and Parquet files, and back."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from regraft.data.filenames import printable
+from regraft.data.labels import as_text
+from regraft.errors import DataError
+
+TABLE_EXTENSIONS = (".csv", ".tsv", ".parquet")
+
+Columns = dict[str, list[str]]
+
+
+def read_columns(path: Path, *, is_image: tuple[str, ...] = ()) -> tuple[Columns, list[str]]:
+    """Read a table as columns of text.
+
+    Parameters
+    ----------
+    path : Path
+        A .csv (commas, semicolons, tabs, bars, or spaces between values), .tsv or .parquet file.
+    is_image : tuple of str
+        Extensions of images: a first line with a name that ends in one is data, not the header.
+
+    Returns
+    -------
+    columns : dict of str to list of str, each of length n
+        The values of each column; what is missing is empty.
+    notes : list of str
+        What was inferred.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, rows differ in length, two columns have one name, or there are no rows.
+    """
+    try:
+        columns, notes = _parquet(path) if path.suffix.lower() == ".parquet" else _delimited(path, is_image)
+    except OSError as error:
+        raise DataError(f"the table {printable(path)} cannot be opened: {error.strerror or error}") from error
+    if not any(columns.values()):
+        raise DataError(f"the table {printable(path)} has no rows: it needs a line for each image")
+    return columns, notes
+
+
+def write_columns(columns: Mapping[str, Sequence[str]], path: Path) -> None:
+    """Write columns of text as .csv, .tsv or .parquet; the file appears whole or not at all.
+
+    Raises
+    ------
+    DataError
+        If the extension is another, the file exists, its folder does not, or it cannot be written.
+    """
+    extension = path.suffix.lower()
+    if extension not in TABLE_EXTENSIONS:
+        raise DataError(
+            f"a table's name must end in {', '.join(TABLE_EXTENSIONS)}, and {printable(path)} does not"
+        )
+    if path.exists():
+        raise DataError(f"{printable(path)} exists and is not overwritten: choose another name")
+    if not path.parent.is_dir():
+        raise DataError(f"the folder {printable(path.parent)} does not exist: create it first")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if extension == ".parquet":
+            _write_parquet(columns, unfinished)
+        else:
+            _write_delimited(columns, unfinished, "\t" if extension == ".tsv" else ",")
+        unfinished.replace(path)
+    except UnicodeEncodeError as error:
+        raise DataError(
+            "Parquet holds only UTF-8 text, and a file's name is not: write a .csv instead"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{printable(path)} cannot be written: {error.strerror or error}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _delimited(path: Path, is_image: tuple[str, ...]) -> tuple[Columns, list[str]]:
+    with path.open("rb") as start:
+        mark = start.read(2)
+    encoding = "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    # Names of files need not be UTF-8: surrogateescape carries their bytes through.
+    with path.open(encoding=encoding, errors="surrogateescape", newline="") as lines:
+        try:
+            rows = list(_rows(lines, path))
+        except (csv.Error, UnicodeError) as error:
+            raise DataError(f"the table {printable(path)} cannot be read as text: {error}") from error
+    if not rows:
+        raise DataError(f"the table {printable(path)} is empty: it needs a line for each image")
+    notes = []
+    header = [name.strip() or f"column_{i}" for i, name in enumerate(rows[0][1], start=1)]
+    if any(name.lower().endswith(is_image) for name in header if is_image):
+        header = [f"column_{i}" for i in range(1, len(header) + 1)]
+        notes.append(f"{printable(path.name)} has no header: its columns are called {', '.join(header)}")
+    else:
+        rows = rows[1:]
+    for line, row in rows:
+        if len(row) != len(header):
+            raise DataError(
+                f"line {line} of {printable(path)} has {len(row)} values for {len(header)} columns: "
+                f"put names that contain the separator in double quotes"
+            )
+    _check_distinct(header, path)
+    return {name: [row[i] for _, row in rows] for i, name in enumerate(header)}, notes
+
+
+def _rows(lines: Iterator[str], path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the values of each line that is not blank."""
+    first = next((line for line in lines if line.strip()), "")
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t|", key=first.count)
+    whole = _again(first, lines)
+    if delimiter in first:
+        reader = csv.reader(whole, delimiter=delimiter, skipinitialspace=delimiter != "\t")
+        yield from ((reader.line_num, row) for row in reader if any(row))
+    else:
+        yield from ((number, line.split()) for number, line in enumerate(whole, start=1) if line.strip())
+
+
+def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _parquet(path: Path) -> tuple[Columns, list[str]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.ParquetFile(path).read()
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{printable(path)} is not a Parquet file that can be read: {error}") from error
+    _check_distinct(table.column_names, path)
+    flat = [field.name for field in table.schema if not pyarrow.types.is_nested(field.type)]
+    return {name: as_text(table.column(name).to_pylist()) for name in flat}, []
+
+
+def _check_distinct(names: list[str], path: Path) -> None:
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise DataError(f"two columns of {printable(path)} are called {double!r}: rename one")
+
+
+def _write_delimited(columns: Mapping[str, Sequence[str]], path: Path, delimiter: str) -> None:
+    with path.open("x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def _write_parquet(columns: Mapping[str, Sequence[str]], path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.table({name: pyarrow.array(values, pyarrow.string()) for name, values in columns.items()})
+    pyarrow.parquet.write_table(table, path)

@@ -1,0 +1,207 @@
+"""Find the files and the columns that a table means."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from regraft.data.columns import Columns
+from regraft.data.filenames import printable
+from regraft.data.listing import IMAGE_EXTENSIONS, list_folder
+from regraft.data.splits import part_of
+from regraft.errors import DataError
+
+# In the order in which they are tried.
+_IMAGE_NAMES = (
+    *("image_path", "image_file", "image_filename", "image_name", "image", "img_path", "img", "filepath"),
+    *("file_path", "path", "filename", "file_name", "file", "picture", "photo", "image_id", "img_id", "id"),
+)
+_LABEL_NAMES = (
+    *(
+        "label",
+        "labels",
+        "class",
+        "class_name",
+        "category",
+        "target",
+        "species",
+        "breed",
+        "diagnosis",
+        "dx",
+        "y",
+    ),
+)
+_SPLIT_NAMES = ("split", "set", "subset")
+_SAMPLE = 100  # rows that are looked at to guess a column or a folder
+
+
+class Finder:
+    """Finds files by the names that a table gives them, listing each folder once.
+
+    Parameters
+    ----------
+    base : Path
+        The folder that names start from.
+    """
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self._folders: dict[Path, dict[str, str]] = {}
+
+    def find(self, value: str) -> Path | None:
+        """Return the file of that name, with or without its extension, or None."""
+        for text in dict.fromkeys((value, value.strip(), value.strip().replace("\\", "/"))):
+            file = self.base / text
+            if text and (name := self._names(file.parent).get(file.name)):
+                return file.with_name(name)
+            if text and os.path.isfile(file):  # noqa: PTH113  (Path.is_file raises on names too long)
+                return file
+        return None
+
+    def finds_most(self, values: Sequence[str]) -> bool:
+        """Whether at least half of a sample of the values are files."""
+        sample = [value for value in values if value.strip()]
+        sample = sample[:: max(1, len(sample) // _SAMPLE)]
+        return bool(sample) and sum(self.find(value) is not None for value in sample) >= len(sample) / 2
+
+    def _names(self, folder: Path) -> dict[str, str]:
+        """Return the name of each image in a folder, by its name and by its name without extension."""
+        if folder not in self._folders:
+            images = list_folder(folder).images if os.path.isdir(folder) else []  # noqa: PTH112
+            order = sorted(
+                images, key=lambda name: IMAGE_EXTENSIONS.index(Path(name).suffix.lower()), reverse=True
+            )
+            self._folders[folder] = {Path(name).stem: name for name in order} | {
+                name: name for name in images
+            }
+        return self._folders[folder]
+
+
+def find_images(
+    table: Path, columns: Columns, asked: str | None, images: Path | None
+) -> tuple[Finder, str, list[str]]:
+    """Find the column of images and the folder that its names start from.
+
+    Parameters
+    ----------
+    table : Path
+        The table's file.
+    columns : Columns
+        Its columns.
+    asked : str, optional
+        The column, where the user named it.
+    images : Path, optional
+        The folder, where the user named it; else the table's own, or the only folder beside the table
+        in which the files are.
+
+    Returns
+    -------
+    finder, column, notes
+        What finds the files, the column's name, and a note where the folder was guessed.
+
+    Raises
+    ------
+    DataError
+        If the folder or column does not exist, the column is not obvious, or several folders would do.
+    """
+    if images is not None and not images.is_dir():
+        raise DataError(
+            f"there is no folder {printable(images)}: give --images the folder that the images are in"
+        )
+    here = Finder(images or table.parent)
+    candidates = (
+        [named(columns, asked, table, "--image-column")] if asked else _image_candidates(columns, here, table)
+    )
+    column = next((c for c in candidates if here.finds_most(columns[c])), None)
+    if column is not None or images is not None:
+        return here, column or candidates[0], []
+    beside = [Finder(table.parent / name) for name in list_folder(table.parent).folders]
+    for column in candidates:
+        able = [finder for finder in beside if finder.finds_most(columns[column])]
+        if len(able) > 1:
+            places = " and ".join(f"{printable(finder.base.name)}/" for finder in able)
+            raise DataError(
+                f"the images of {printable(table)} could be those in {places}: say which with --images"
+            )
+        if able:
+            return able[0], column, [f"images are those in {printable(able[0].base.name)}/"]
+    return here, candidates[0], []
+
+
+def find_labels(columns: Columns, asked: str | None, taken: Collection[str | None], table: Path) -> str:
+    """Return the column of labels: the one asked for, the one so named, or the only one left.
+
+    Raises
+    ------
+    DataError
+        If there is no such column, or it is not obvious.
+    """
+    if asked is not None:
+        return named(columns, asked, table, "--label-column")
+    free = [column for column in columns if column not in taken]
+    by_name = [column for column in free if _plain(column) in _LABEL_NAMES]
+    if len(by_name or free) != 1:
+        raise _not_obvious("label", columns, table)
+    return (by_name or free)[0]
+
+
+def find_split(columns: Columns, taken: Collection[str | None]) -> str | None:
+    """Return the column that says train, val or test for each row, if there is one."""
+    for column, values in columns.items():
+        if column not in taken and _plain(column) in _SPLIT_NAMES:
+            given = {value for value in values if value.strip()}
+            if given and all(part_of(value) for value in given):
+                return column
+    return None
+
+
+def named(columns: Columns, asked: str, table: Path, option: str) -> str:
+    """Return the column that the user named.
+
+    Raises
+    ------
+    DataError
+        If there is none of that name; the message has the nearest one.
+    """
+    if asked in columns:
+        return asked
+    near = difflib.get_close_matches(asked.lower(), [column.lower() for column in columns], n=1, cutoff=0.5)
+    guess = next((f"; did you mean {column!r}?" for column in columns if column.lower() in near), "")
+    raise DataError(
+        f"{printable(table)} has no column {asked!r} for {option}: it has {_shown(columns)}{guess}"
+    )
+
+
+def _image_candidates(columns: Columns, here: Finder, table: Path) -> list[str]:
+    """Return the columns that may hold the images, the likeliest first."""
+    by_name = sorted(
+        (c for c in columns if _plain(c) in _IMAGE_NAMES), key=lambda c: _IMAGE_NAMES.index(_plain(c))
+    )
+    if by_name:
+        return by_name
+    by_value = [c for c, values in columns.items() if _mostly_image_names(values) or here.finds_most(values)]
+    if len(by_value) != 1:
+        raise _not_obvious("image", columns, table)
+    return by_value
+
+
+def _mostly_image_names(values: Sequence[str]) -> bool:
+    return sum(value.strip().lower().endswith(IMAGE_EXTENSIONS) for value in values) > len(values) / 2
+
+
+def _not_obvious(what: str, columns: Columns, table: Path) -> DataError:
+    return DataError(
+        f"which column of {printable(table)} holds the {what} is not obvious: it has {_shown(columns)}; "
+        f"name it with --{what}-column"
+    )
+
+
+def _shown(columns: Columns) -> str:
+    names = [repr(printable(column)) for column in columns]
+    return "the columns " + ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+
+
+def _plain(column: str) -> str:
+    return column.strip().lower().replace(" ", "_").replace("-", "_")

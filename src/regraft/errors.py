@@ -1,0 +1,25 @@
+"""What Regraft raises: every message says what, what it must be, what came, and what to do."""
+
+
+class RegraftError(Exception):
+    """Something the user can mend; the message is one sentence for a person, never a traceback."""
+
+
+class UsageError(RegraftError):
+    """The request itself is wrong: an unknown name, an option out of range, a missing argument."""
+
+
+class DataError(RegraftError):
+    """The labelled data cannot be used as they are."""
+
+
+class UnreadableImage(DataError):
+    """One picture cannot be decoded; the message is the reason, without the picture's name."""
+
+
+class WeightsError(RegraftError):
+    """A backbone's weights are missing, do not fit, or are not the ones that were named."""
+
+
+class BundleError(RegraftError):
+    """A saved classifier is damaged, too new, or does not belong to the weights at hand."""

@@ -1,0 +1,1 @@
+"""Bottlenecks: a backbone's features of pictures, computed once and kept."""

@@ -1,0 +1,102 @@
+"""What every head shares: scikit-learn's contract around a state of arrays and plain settings."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from regraft.heads.scoring import SCORERS
+
+
+class Head(ClassifierMixin, BaseEstimator, ABC):
+    """A classifier of features whose fitted state can be stored without pickle.
+
+    Attributes
+    ----------
+    classes_ : array of shape (k,)
+        The labels, in the order of the columns of `predict_proba`.
+    tensors_ : dict of str to array
+        The learned arrays.
+    settings_ : dict
+        The learned or chosen settings, each fit for JSON.
+    """
+
+    method: ClassVar[str]
+    """The head's name in `SCORERS` and `HEADS`."""
+
+    classes_: np.ndarray
+    n_features_in_: int
+
+    @abstractmethod
+    def _learn(
+        self, X: npt.NDArray[np.float32], y: npt.NDArray[np.intp], k: int, groups: np.ndarray | None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return the tensors and settings learned from X (n, d) and class indices y (n,)."""
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, groups: npt.ArrayLike | None = None) -> Self:
+        """Learn to tell the classes apart.
+
+        Parameters
+        ----------
+        X : array of shape (n, d)
+            Features.
+        y : array of shape (n,)
+            Labels.
+        groups : array of shape (n,), optional
+            Examples of one group are held out together wherever a setting is chosen.
+
+        Returns
+        -------
+        Head
+            The head itself.
+
+        Raises
+        ------
+        ValueError
+            If X or y is not what scikit-learn accepts, or y has one class only.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float32, order="C")
+        check_classification_targets(y)
+        if groups is not None:
+            groups = np.asarray(groups)
+            check_consistent_length(X, groups)
+        self.classes_, indices = np.unique(y, return_inverse=True)
+        k = len(self.classes_)
+        if k < 2:
+            raise ValueError(f"a head needs examples of 2 classes or more, not only of the class {y[0]!r}")
+        self.tensors_, settings = self._learn(X, indices, k, groups)
+        self.settings_ = {"n_features": X.shape[1], **settings}
+        return self
+
+    def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return the probability (n, k) of each class for features X (n, d)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float32, np.float64])
+        return SCORERS[self.method](X, self.tensors_, self.settings_)
+
+    def predict(self, X: npt.ArrayLike) -> np.ndarray:
+        """Return the most probable label (n,) for features X (n, d)."""
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Return the arrays and the JSON-able settings that `from_state` and `SCORERS` take."""
+        check_is_fitted(self)
+        return self.tensors_, self.settings_
+
+    @classmethod
+    def from_state(
+        cls, tensors: dict[str, np.ndarray], settings: dict[str, Any], classes: npt.ArrayLike
+    ) -> Self:
+        """Return the fitted head whose `state()` this was; `classes` (k,) are its labels in order."""
+        head = cls()
+        head.tensors_, head.settings_ = dict(tensors), dict(settings)
+        head.classes_ = np.asarray(classes)
+        head.n_features_in_ = settings["n_features"]
+        return head

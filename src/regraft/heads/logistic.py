@@ -1,0 +1,255 @@
+"""Multinomial logistic regression: the linear probe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import eigh
+from scipy.optimize import minimize
+
+from regraft.errors import UsageError
+from regraft.heads.base import Head
+from regraft.heads.folds import Folds, Index, train_test_pairs
+from regraft.heads.scoring import CHUNK, signed_power
+from regraft.heads.temperature import fit_temperature
+
+CS = tuple(10.0 ** np.arange(0.0, 4.1, 0.5))
+MARGIN = 0.01
+DEFAULT_C = 100.0
+"""Where no example can be held out, and C cannot be chosen."""
+
+
+class LogisticHead(Head):
+    """Logistic regression with an L2 penalty whose strength is chosen by cross-validation.
+
+    Parameters
+    ----------
+    Cs : sequence of float
+        Inverse strengths of the penalty to choose from, in units of 1 / (mean squared norm of the
+        centred features), so that the scale of the features does not matter. They are tried in rising
+        order until the held-out log loss has stopped falling.
+    C : float, optional
+        The inverse strength itself; nothing is left to choose.
+    powers : sequence of float
+        Features enter as sign(x) |x|^power; which one is chosen together with C.
+    cv : int or sequence of (train, test) pairs
+        Folds over which C, power and temperature are chosen.
+    cv_samples : int
+        They are chosen on this many examples at most (or 20 a class, if that is more).
+    max_iter : int
+        Most L-BFGS iterations a fit.
+    tol : float
+        Largest entry of the preconditioned gradient at which a fit ends.
+    seed : int
+        Deals the examples into folds.
+
+    Notes
+    -----
+    C and power have the least held-out log loss after the best temperature: probabilities are divided
+    by that temperature anyway, so a C is judged by how well it separates the classes, not by how sure it is
+    of itself.
+
+    The fits work in principal coordinates of the centred features, which is exact for an L2 penalty,
+    makes n examples in d dimensions cost n x min(n, d), and gives L-BFGS a diagonal preconditioner: some
+    15 iterations instead of some hundred. All folds are one problem, so none copies the features.
+
+    References
+    ----------
+    Hastie & Tibshirani, Efficient quadratic regularization for expression arrays, 2004 (the rotation);
+    Perronnin et al., Improving the Fisher Kernel, 2010 (the signed square root);
+    Berta et al., Rethinking Early Stopping: Refine, Then Calibrate, 2025 (the criterion).
+    """
+
+    method = "logistic"
+
+    def __init__(
+        self,
+        Cs: Sequence[float] = CS,
+        C: float | None = None,
+        powers: Sequence[float] = (1.0, 0.5),
+        cv: Folds = 5,
+        cv_samples: int = 1500,
+        max_iter: int = 200,
+        tol: float = 1e-3,
+        seed: int = 0,
+    ):
+        self.Cs = Cs
+        self.C = C
+        self.powers = powers
+        self.cv = cv
+        self.cv_samples = cv_samples
+        self.max_iter = max_iter
+        self.tol = tol
+        self.seed = seed
+
+    def _learn(
+        self, X: npt.NDArray[np.float32], y: npt.NDArray[np.intp], k: int, groups: np.ndarray | None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        Cs = sorted(self.Cs) if self.C is None else [self.C]
+        if not Cs or Cs[0] <= 0:
+            raise UsageError(f"C must be above 0, not {Cs[0] if Cs else 'missing'}")
+        choice = self._choose(X, y, k, Cs, train_test_pairs(y, self.cv, groups, self.seed))
+        space = _PrincipalSpace(X, choice.power)
+        everyone = np.ones((len(y), 1), bool)
+        weights = _minimize(space, y, k, everyone, choice.C, None, self.max_iter, self.tol)
+        coef = space.back(weights[:-1, 0]).T * np.float32(choice.scale)
+        intercept = weights[-1, 0] * np.float32(choice.scale) - coef @ space.mean
+        settings = {"power": choice.power, "C": choice.C, "inverse_temperature": choice.scale}
+        return {"coef": np.ascontiguousarray(coef), "intercept": intercept}, settings
+
+    def _choose(
+        self, X: np.ndarray, y: np.ndarray, k: int, Cs: list[float], pairs: list[tuple[Index, Index]]
+    ) -> _Choice:
+        rows = self._rows_to_choose_on(y, k)
+        train = np.zeros((len(y), len(pairs)), bool)
+        test = np.zeros((len(y), len(pairs)), bool)
+        for fold, (train_rows, test_rows) in enumerate(pairs):
+            train[train_rows, fold] = True
+            # No C can teach a class that the fold has not seen: such examples say nothing about C.
+            test[test_rows, fold] = np.isin(y[test_rows], y[np.intersect1d(train_rows, rows)])
+        train, test, y = train[rows], test[rows], y[rows]
+        best = _Choice(np.inf, float(self.powers[0]), min(Cs, key=lambda C: abs(np.log(C / DEFAULT_C))), 1.0)
+        if not test.any():
+            return best
+        held_out = np.nonzero(test)
+        for power in self.powers:
+            space = _PrincipalSpace(X if len(rows) == len(X) else X[rows], power)
+            weights, least, worse = None, np.inf, 0
+            for C in Cs:
+                weights = _minimize(space, y, k, train, C, weights, self.max_iter, self.tol)
+                logits = _logits(space.Z, weights)[held_out]
+                scale, loss = fit_temperature(logits, y[held_out[0]])
+                if loss < best.loss * (1 - MARGIN):
+                    best = _Choice(loss, float(power), float(C), scale)
+                worse = 0 if loss < least * (1 - MARGIN) else worse + 1
+                least = least if worse else loss
+                if worse == 2:
+                    break
+        return best
+
+    def _rows_to_choose_on(self, y: np.ndarray, k: int) -> Index:
+        """Return about `cv_samples` rows, every class in its proportion and none left out."""
+        limit = max(self.cv_samples, 20 * k)
+        if len(y) <= limit:
+            return np.arange(len(y))
+        shuffled = np.random.default_rng(self.seed).permutation(len(y))
+        keep = np.concatenate(
+            [of_class[: int(np.ceil(len(of_class) * limit / len(y)))] for of_class in _by_class(y, shuffled, k)]
+        )
+        return np.sort(keep)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    loss: float
+    power: float
+    C: float
+    scale: float
+
+
+def _by_class(y: np.ndarray, rows: np.ndarray, k: int) -> list[np.ndarray]:
+    return [rows[y[rows] == label] for label in range(k)]
+
+
+class _PrincipalSpace:
+    """The centred features in their principal axes.
+
+    Attributes
+    ----------
+    Z : float32 array of shape (n, r)
+        Coordinates.
+    variance : array of shape (r,)
+        Mean square of each coordinate.
+    mean : array of shape (d,)
+        What was taken away.
+    """
+
+    def __init__(self, X: npt.NDArray[np.float32], power: float):
+        n, d = X.shape
+        self._X, self._power = X, power
+        raised = signed_power(X, power)
+        self.mean = raised.mean(axis=0, dtype=np.float64).astype(np.float32)
+        centred = np.subtract(raised, self.mean, out=None if raised is X else raised)
+        if n <= d:
+            # U sqrt(e) with K = U e U': float32's rounding is all there is in the axes left out.
+            energy, axes = eigh(centred @ centred.T, driver="evd", overwrite_a=True, check_finite=False)
+            kept = energy > max(energy[-1], 0) * 1e-6
+            energy, axes = energy[kept], axes[:, kept]
+            self.Z = np.ascontiguousarray(axes * np.sqrt(energy))
+            self._dual = axes / np.sqrt(energy)
+        else:
+            energy, axes = eigh(centred.T @ centred, driver="evd", overwrite_a=True, check_finite=False)
+            for i in range(0, n, CHUNK):  # in place: one copy of the features, not two
+                centred[i : i + CHUNK] = centred[i : i + CHUNK] @ axes
+            self.Z, self._axes = centred, axes
+        self.variance = np.maximum(energy, 0).astype(np.float64) / n
+
+    def back(self, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return weights (r, k) of the principal axes as weights (d, k) of the features."""
+        if hasattr(self, "_axes"):
+            return self._axes @ weights
+        dual = self._dual @ weights
+        raised = signed_power(self._X, self._power)
+        return raised.T @ dual - np.outer(self.mean, dual.sum(axis=0))
+
+
+def _logits(Z: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return logits (n, folds, k) of weights (r + 1, folds, k), the intercept last."""
+    slopes = weights[:-1].reshape(Z.shape[1], -1)
+    return (Z @ slopes).reshape(len(Z), *weights.shape[1:]) + weights[-1]
+
+
+def _minimize(
+    space: _PrincipalSpace,
+    y: np.ndarray,
+    k: int,
+    train: npt.NDArray[np.bool_],
+    C: float,
+    start: np.ndarray | None,
+    max_iter: int,
+    tol: float,
+) -> npt.NDArray[np.float32]:
+    """Fit one multinomial regression a fold, all together; return weights (r + 1, folds, k).
+
+    `train` (n, folds) says who takes part; the intercept is the last row.
+    """
+    n, r = space.Z.shape
+    folds = train.shape[1]
+    share = (train / train.sum(axis=0)).astype(np.float32)[:, :, None]
+    penalty = space.variance.sum() / (C * train.sum(axis=0))
+    # The Hessian is near (p (1 - p) x variance + penalty) along each axis: there the problem is round.
+    curvature = 0.2 / k
+    unit = np.ones((r + 1, folds))
+    unit[:-1] = curvature * space.variance[:, None] + penalty
+    unit[-1] = curvature
+    unit = (1 / np.sqrt(unit)).astype(np.float32)[:, :, None]
+    penalty = penalty.astype(np.float32)[:, None]
+    own = (np.arange(n), slice(None), y)
+
+    def loss_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
+        weights = unit * point.reshape(r + 1, folds, k).astype(np.float32)
+        logits = _logits(space.Z, weights)
+        logits -= logits.max(axis=2, keepdims=True)
+        of_own = logits[own]
+        np.exp(logits, out=logits)
+        total = logits.sum(axis=2)
+        loss = np.sum(share[:, :, 0] * (np.log(total) - of_own), dtype=np.float64)
+        logits /= total[:, :, None]
+        logits[own] -= 1
+        logits *= share
+        gradient = np.empty_like(weights)
+        gradient[:-1] = (space.Z.T @ logits.reshape(n, -1)).reshape(r, folds, k)
+        gradient[-1] = logits.sum(axis=0)
+        pull = penalty * weights[:-1]
+        loss += 0.5 * np.sum(pull * weights[:-1], dtype=np.float64)
+        gradient[:-1] += pull
+        return float(loss), (unit * gradient).ravel().astype(np.float64)
+
+    point = np.zeros(unit.size * k) if start is None else (start / unit).ravel().astype(np.float64)
+    options = {"maxiter": max_iter, "gtol": tol, "ftol": 0.0}
+    found = minimize(loss_and_gradient, point, jac=True, method="L-BFGS-B", options=options)
+    return unit * found.x.reshape(r + 1, folds, k).astype(np.float32)

@@ -1,0 +1,65 @@
+"""Nearest class centroid after centring and L2 normalisation: SimpleShot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from regraft.heads.base import Head
+from regraft.heads.scoring import unit_rows
+from regraft.heads.temperature import fit_temperature
+
+
+class NearestCentroidHead(Head):
+    """The class whose mean feature is nearest, once features are centred and have unit length.
+
+    Probabilities are the softmax of minus the squared distances times a scale, which has the least log loss
+    when each example is scored against centroids that it (and its group) had no part in.
+
+    References
+    ----------
+    Wang et al., SimpleShot: Revisiting Nearest-Neighbor Classification for Few-Shot Learning, 2019.
+    """
+
+    method = "centroid"
+
+    def _learn(
+        self, X: npt.NDArray[np.float32], y: npt.NDArray[np.intp], k: int, groups: np.ndarray | None
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
+        X = unit_rows(X - mean)
+        centroids = (_sums(X, y, k) / np.bincount(y)[:, None]).astype(np.float32)
+        logits, known = _left_out_logits(X, y, centroids, groups)
+        scale = fit_temperature(logits[known], y[known])[0] if known.any() else 10.0
+        return {"mean": mean, "centroids": centroids}, {"scale": scale}
+
+
+def _sums(X: np.ndarray, part: np.ndarray, count: int) -> np.ndarray:
+    """Return the sums (count, d) of the rows of X in each part."""
+    sums = np.zeros((count, X.shape[1]), np.float32)
+    np.add.at(sums, part, X)
+    return sums
+
+
+def _left_out_logits(
+    X: np.ndarray, y: np.ndarray, centroids: np.ndarray, groups: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return minus squared distances (n, k), each to centroids without the example and its group.
+
+    The second value (n,) says whose class has other examples. Only the own class's centroid changes: a
+    group of mixed classes still lends its members to the others.
+    """
+    n = len(y)
+    logits = 2 * X @ centroids.T - np.sum(centroids**2, axis=1)
+    own = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    parts, part = np.unique(np.stack([own, y]), axis=1, return_inverse=True)
+    part = part.reshape(n)
+    size, total = np.bincount(part)[part], np.bincount(y)[y]
+    known = total > size
+    left_in = np.maximum(total - size, 1)[:, None]
+    part_sums = _sums(X, part, parts.shape[1])
+    other = (centroids[y] * total[:, None] - part_sums[part]) / left_in
+    logits[np.arange(n), y] = np.sum((2 * X - other) * other, axis=1)
+    return logits, known

@@ -1,0 +1,120 @@
+"""Probabilities of a fitted head from its stored state, with numpy alone.
+
+The estimators call these very functions, so a saved classifier and a live one cannot disagree, and
+prediction needs neither scikit-learn nor torch. Arithmetic follows the dtype of the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Tensors = Mapping[str, np.ndarray]
+Settings = Mapping[str, Any]
+Scorer = Callable[[np.ndarray, Tensors, Settings], npt.NDArray[np.float64]]
+
+CHUNK = 1024
+"""Rows scored at once: memory stays flat however many there are."""
+
+
+def softmax(logits: np.ndarray) -> npt.NDArray[np.float64]:
+    """Return probabilities (n, k) of logits (n, k)."""
+    logits = logits.astype(np.float64)
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+    return logits
+
+
+def signed_power(X: np.ndarray, power: float) -> np.ndarray:
+    """Return sign(x) |x|^power, elementwise; X itself where the power is 1."""
+    if power == 1.0:
+        return X
+    size = np.abs(X)
+    size = np.sqrt(size, out=size) if power == 0.5 else np.power(size, power, out=size)
+    return np.copysign(size, X, out=size)
+
+
+def unit_rows(X: np.ndarray) -> np.ndarray:
+    """Return the rows of X (n, d) divided by their Euclidean norms."""
+    norms = np.linalg.norm(X, axis=1, keepdims=True)
+    return X / np.maximum(norms, np.finfo(X.dtype).tiny)
+
+
+def _by_chunks(scorer: Scorer) -> Scorer:
+    @wraps(scorer)
+    def score(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
+        starts = range(0, max(len(X), 1), CHUNK)
+        return np.concatenate([scorer(X[i : i + CHUNK], tensors, settings) for i in starts])
+
+    return score
+
+
+@_by_chunks
+def logistic(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
+    """Softmax of a linear map: `coef` (k, d) and `intercept` (k,) on features raised to `power`."""
+    return softmax(signed_power(X, settings["power"]) @ tensors["coef"].T + tensors["intercept"])
+
+
+@_by_chunks
+def mlp(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
+    """Softmax of `layers` linear maps `weight_i` (out, in), `bias_i` (out,) with ReLU between them."""
+    for layer in range(settings["layers"]):
+        if layer:
+            X = np.maximum(X, 0)
+        X = X @ tensors[f"weight_{layer}"].T + tensors[f"bias_{layer}"]
+    return softmax(X)
+
+
+@_by_chunks
+def centroid(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
+    """Softmax of -`scale` times the squared distance to `centroids` (k, d).
+
+    Features have `mean` (d,) taken away and unit length before that.
+    """
+    X = unit_rows(X - tensors["mean"])
+    centroids = tensors["centroids"]
+    # |x|^2 is 1 for every centroid and cancels in the softmax.
+    return softmax(settings["scale"] * (2 * X @ centroids.T - np.sum(centroids**2, axis=1)))
+
+
+@_by_chunks
+def knn(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
+    """Votes of the `n_neighbors` rows of `examples` (m, d) nearest by cosine; `labels` (m,) are theirs."""
+    similarity = unit_rows(X - tensors["mean"]) @ tensors["examples"].T
+    nearest, order = nearest_first(similarity, settings["n_neighbors"])
+    votes = neighbor_votes(nearest, tensors["labels"][order], settings["n_classes"], settings["temperature"])
+    return smoothed(votes, settings["smoothing"])
+
+
+def nearest_first(similarity: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the `count` largest similarities of each row (n, m), largest first, and their columns."""
+    count = min(count, similarity.shape[1])
+    order = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
+    nearest = np.take_along_axis(similarity, order, axis=1)
+    rank = np.argsort(-nearest, axis=1, kind="stable")
+    return np.take_along_axis(nearest, rank, axis=1), np.take_along_axis(order, rank, axis=1)
+
+
+def neighbor_votes(
+    nearest: np.ndarray, labels: np.ndarray, n_classes: int, temperature: float
+) -> npt.NDArray[np.float64]:
+    """Return each class's votes (n, k), a neighbour counting exp((s - s of the nearest) / temperature)."""
+    n = len(nearest)
+    weights = np.exp((nearest - nearest[:, :1]).astype(np.float64) / temperature)
+    cells = np.arange(n)[:, None] * n_classes + labels
+    return np.bincount(cells.ravel(), weights.ravel(), minlength=n * n_classes).reshape(n, n_classes)
+
+
+def smoothed(votes: np.ndarray, smoothing: float) -> npt.NDArray[np.float64]:
+    """Return the probabilities of votes (n, k) after `smoothing` votes shared by all classes."""
+    votes = votes + smoothing / votes.shape[1]
+    return votes / votes.sum(axis=1, keepdims=True)
+
+
+SCORERS: dict[str, Scorer] = {"logistic": logistic, "centroid": centroid, "knn": knn, "mlp": mlp}
+"""Name of a head -> the function that scores its state."""

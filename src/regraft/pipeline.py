@@ -1,0 +1,634 @@
+"""The main job: labelled pictures in; a classifier and the evidence for how good it is out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regraft import __version__
+from regraft.backbones.registry import DEFAULT_BACKBONE, Backbone, Pool, get_backbones
+from regraft.backbones.preprocessing import Resize
+from regraft.classifier import Classifier
+from regraft.data.dataset import Dataset, Skipped
+from regraft.data.sources import list_images, read_source
+from regraft.data.splits import check_no_group_straddles, folds, split
+from regraft.errors import DataError, UsageError
+from regraft.evaluation import metrics
+from regraft.evaluation.metrics import Evaluation
+from regraft.features.extraction import MAXIMUM_UNREADABLE, EngineName, Features, Progress, extract
+
+if TYPE_CHECKING:
+    from regraft.heads.selection import Selection
+
+SMALLEST_TEST = 30
+"""Below this many test pictures a single split says next to nothing, and cross-validation is used."""
+
+FOLDS = 5
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """All that a fit found: the classifier, the evidence, and how they came about.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    dataset : Dataset
+        The readable examples, with their split.
+    protocol : {"holdout", "given", "cross-validation"}
+        How the evaluated pictures were kept apart from the training ones.
+    evaluations : dict of str to Evaluation
+        "test", and "val" where the source has validation pictures.
+    test_index : int array of shape (m,)
+        Positions in `dataset` of the evaluated pictures.
+    test_probabilities : float array of shape (m, k)
+    candidates : tuple
+        The heads compared: name, accuracy, accuracy_se, log_loss, settings.
+    timings : dict of str to float
+        Seconds: read, features, head, evaluation, total.
+    """
+
+    classifier: Classifier
+    dataset: Dataset
+    protocol: str
+    evaluations: dict[str, Evaluation]
+    test_index: np.ndarray
+    test_probabilities: np.ndarray
+    candidates: tuple[Any, ...]
+    timings: dict[str, float]
+    engine: str
+    cache_hits: int
+    cache_misses: int
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    seed: int
+    strategy: str = "probe"
+    command: str = ""
+    version: str = __version__
+    created: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> str:
+        """Name of the head that was chosen."""
+        return self.classifier.head
+
+    @property
+    def backbones(self) -> tuple[Backbone, ...]:
+        """The backbones whose features were used."""
+        return self.classifier.backbones
+
+    @property
+    def precision(self) -> str:
+        """In which the features were computed."""
+        return ", ".join(dict.fromkeys(self.classifier.precisions))
+
+    @property
+    def images_per_second(self) -> float:
+        """Pictures a second through reading, decoding and all backbones (or the cache)."""
+        return len(self.dataset) / max(self.timings["features"], 1e-9)
+
+    @property
+    def n_train(self) -> int:
+        """Pictures that the evaluated classifier was trained on; all of them under cross-validation."""
+        return len(self.dataset) if self.protocol == "cross-validation" else len(self.dataset.part("train"))
+
+    @property
+    def n_val(self) -> int:
+        """Validation pictures: choices were made on them."""
+        return len(self.dataset.part("val"))
+
+    @property
+    def n_test(self) -> int:
+        """Pictures that the evaluation is about."""
+        return len(self.test_index)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `result.json`: plain values."""
+        weights = [
+            {"source": b.weights.source, "sha256": b.weights.sha256(), "licence": b.weights.licence}
+            for b in self.backbones
+        ]
+        return {
+            "classes": list(self.classifier.classes),
+            "n_train": self.n_train,
+            "n_val": self.n_val,
+            "n_test": self.n_test,
+            "protocol": self.protocol,
+            "metrics": {name: evaluation.to_dict() for name, evaluation in self.evaluations.items()},
+            "backbone": "+".join(b.name for b in self.backbones),
+            "weights": weights,
+            "head": {
+                "name": self.chosen,
+                "settings": self.classifier.settings,
+                "candidates": [
+                    {"name": c.name, "accuracy": c.accuracy, "accuracy_se": c.accuracy_se, "log_loss": c.log_loss}
+                    for c in self.candidates
+                ],
+            },
+            "strategy": self.strategy,
+            "settings": self.settings,
+            "engine": self.engine,
+            "precision": self.precision,
+            "timings_s": {name: round(seconds, 4) for name, seconds in self.timings.items()},
+            "images_per_second": round(self.images_per_second, 1),
+            "cache": {"hits": self.cache_hits, "misses": self.cache_misses},
+            "skipped": [{"name": s.name, "reason": s.reason} for s in self.skipped],
+            "notes": list(self.notes),
+            "seed": self.seed,
+            "command": self.command,
+            "version": self.version,
+            "created": self.created,
+        }
+
+
+def fit(
+    data: Any,
+    labels: Any = None,
+    *,
+    backbone: str = DEFAULT_BACKBONE,
+    weights: str | Path | None = None,
+    image_size: int | None = None,
+    resize: Resize | None = None,
+    pool: Pool = "avg",
+    head: str = "auto",
+    units: Sequence[int] | None = None,
+    dropout: float | None = None,
+    batch_norm: bool | None = None,
+    test_size: float = 0.2,
+    seed: int = 0,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    group_column: str | None = None,
+    images: str | Path | None = None,
+    label_from_name: bool = False,
+    skip_unreadable: bool = False,
+    engine: EngineName = "auto",
+    progress: Progress | None = None,
+    announce: Announce | None = None,
+    command: str = "",
+) -> Result:
+    """Learn to name pictures from labelled ones, and measure how well on pictures not learnt from.
+
+    Parameters
+    ----------
+    data : path, array, list or Dataset
+        A folder, table, HDF5 file or archive; or arrays, paths or bytes with `labels`.
+    labels : sequence of str or int, optional
+        One a picture, where `data` is an array or a list.
+    backbone : str
+        A name, or several joined by "+": their features stand side by side.
+    weights : path or "none", optional
+        A local weights file, or "none" for random weights.
+    image_size : int, optional
+        Input size in pixels; default: the backbone's own.
+    resize : {"crop", "stretch"}, optional
+        How a picture becomes a square; default: as the weights expect.
+    pool : {"avg", "max", "none"}
+        How the last feature map becomes a vector.
+    head : {"auto", "logistic", "centroid", "knn", "mlp"}
+        "auto" compares logistic regression, nearest centroid and nearest neighbours on the training data.
+    units : sequence of int, optional
+        Hidden layers of the mlp head.
+    dropout : float, optional
+        Of the mlp head.
+    batch_norm : bool, optional
+        Of the mlp head.
+    test_size : float
+        Share held out where the data have no split of their own.
+    seed : int
+        Of every random choice.
+    image_column, label_column, group_column : str, optional
+        Columns of a table; pictures of one group never straddle a split.
+    images : path, optional
+        Where a table's pictures are.
+    label_from_name : bool
+        Take the label from the start of the file name.
+    skip_unreadable : bool
+        Go on even if more than 5% of the pictures are unreadable.
+    engine : {"auto", "openvino", "torch"}
+    progress : callable, optional
+        Called with (pictures done, n).
+    announce : callable, optional
+        Called with each sentence about what was inferred, before the work starts.
+    command : str
+        How the user asked for this, for the record.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    RegraftError
+        Its children say what is wrong with the data, the request or the weights, and what to do.
+    """
+    started = time.perf_counter()
+    if not 0 < test_size < 1:
+        raise UsageError(f"--test-size must be a share between 0 and 1, not {test_size}.")
+    heads = _heads(head, {"units": units, "dropout": dropout, "batch_norm": batch_norm})
+    backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool)
+    dataset = read_source(
+        data,
+        labels=labels,
+        image_column=image_column,
+        label_column=label_column,
+        group_column=group_column,
+        images=images,
+        label_from_name=label_from_name,
+    )
+    _check_classes(dataset)
+    read = time.perf_counter()
+    dataset, protocol = _split(dataset, test_size, seed)
+    if announce is not None:
+        for sentence in (*describe(dataset, protocol), *_warnings(backbones)):
+            announce(sentence)
+    features = extract(
+        dataset.examples,
+        dataset.names,
+        backbones,
+        engine=engine,
+        skip_unreadable=skip_unreadable,
+        progress=progress,
+    )
+    extracted = time.perf_counter()
+    skipped = dataset.skipped + features.skipped
+    _check_skipped(len(dataset) + len(dataset.skipped), skipped, skip_unreadable)
+    dataset = replace(dataset.take(features.index), skipped=skipped)
+    _check_classes(dataset)
+    _check_train(dataset)
+    learnt = _learn(dataset, features.values, protocol, heads, seed)
+    headed = time.perf_counter()
+    test = metrics.evaluate(dataset.y[learnt.test_index], learnt.test_probabilities, dataset.class_names)
+    evaluations = {"test": test, **learnt.validation}
+    classifier = _classifier(dataset, backbones, features, learnt.selection, test, protocol)
+    done = time.perf_counter()
+    return Result(
+        classifier=classifier,
+        dataset=dataset,
+        protocol=protocol,
+        evaluations=evaluations,
+        test_index=learnt.test_index,
+        test_probabilities=learnt.test_probabilities,
+        candidates=learnt.selection.candidates,
+        timings={
+            "read": read - started,
+            "features": features.seconds,
+            "head": headed - extracted,
+            "evaluation": done - headed,
+            "total": done - started,
+        },
+        engine=features.engine,
+        cache_hits=features.cache_hits,
+        cache_misses=features.cache_misses,
+        skipped=skipped,
+        notes=dataset.notes + features.notes + tuple(_warnings(backbones)),
+        seed=seed,
+        command=command or f"regraft.fit({str(data)!r})",
+        created=classifier.info["created"],
+        settings={
+            "image_size": [b.preprocessing.size for b in backbones],
+            "resize": [b.preprocessing.resize for b in backbones],
+            "pool": pool,
+            "test_size": test_size,
+        },
+    )
+
+
+def describe(dataset: Dataset, protocol: str) -> list[str]:
+    """Return what was inferred from the data, each a sentence for people."""
+    counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
+    order = np.argsort(-counts, kind="stable")
+    listed = ", ".join(f"{dataset.class_names[i]} {counts[i]}" for i in order[:12])
+    more = f", and {len(order) - 12} more" if len(order) > 12 else ""
+    sentences = [f"{len(dataset):,} pictures in {len(counts)} classes: {listed}{more}."]
+    if protocol == "cross-validation":
+        sentences.append(
+            f"Too few for a test part of {SMALLEST_TEST}: evaluated by cross-validation in {FOLDS} folds."
+        )
+    else:
+        parts = [f"{len(dataset.part(part)):,} {part}" for part in ("train", "val", "test") if len(dataset.part(part))]
+        sentences.append(f"Split: {', '.join(parts)}{' (your own)' if protocol == 'given' else ''}.")
+    return sentences + list(dataset.notes)
+
+
+def _warnings(backbones: tuple[Backbone, ...]) -> list[str]:
+    random = [b.name for b in backbones if b.weights.random]
+    if not random:
+        return []
+    return [f"Random weights: {', '.join(random)} knows nothing yet, so nothing is transferred."]
+
+
+def _heads(head: str, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the heads to compare, with their settings."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if head == "auto":
+        if given:
+            raise UsageError(f"--{next(iter(given)).replace('_', '-')} belongs to the mlp head; add --head mlp.")
+        return {"logistic": {}, "centroid": {}, "knn": {}}
+    if given and head != "mlp":
+        raise UsageError(
+            f"--{next(iter(given)).replace('_', '-')} belongs to the mlp head, but --head is {head}; "
+            "use --head mlp or leave it out."
+        )
+    return {head: given}
+
+
+def _check_classes(dataset: Dataset) -> None:
+    present = np.unique(dataset.y)
+    if len(present) < 2:
+        only = f", only {dataset.class_names[present[0]]!r}" if len(present) else ""
+        raise DataError(
+            f"There must be pictures of at least two classes, but there are {len(dataset)} readable pictures "
+            f"of {len(present)}{only}; add pictures of another class."
+        )
+
+
+def _check_train(dataset: Dataset) -> None:
+    train = set(dataset.y[dataset.part("train")].tolist())
+    missing = [name for i, name in enumerate(dataset.class_names) if i not in train]
+    if missing:
+        raise DataError(
+            f"Every class must have a readable training picture, but {', '.join(missing[:5])} has none; "
+            "add some, or remove the class."
+        )
+
+
+def _check_skipped(total: int, skipped: tuple[Skipped, ...], allowed: bool) -> None:
+    if len(skipped) > MAXIMUM_UNREADABLE * total and not allowed:
+        listed = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
+        raise DataError(
+            f"At most 5% of the pictures may be unusable, but {len(skipped)} of {total} are ({listed}); "
+            "mend or remove them, or go on without them with --skip-unreadable."
+        )
+
+
+def _split(dataset: Dataset, test_size: float, seed: int) -> tuple[Dataset, str]:
+    if dataset.split is not None:
+        check_no_group_straddles(dataset)
+        return dataset, "given"
+    if round(len(dataset) * test_size) < SMALLEST_TEST:
+        return dataset, "cross-validation"
+    return split(dataset, test_size=test_size, seed=seed), "holdout"
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    selection: Selection
+    test_index: np.ndarray
+    test_probabilities: np.ndarray
+    validation: dict[str, Evaluation]
+
+
+def _learn(
+    dataset: Dataset, values: np.ndarray, protocol: str, heads: dict[str, dict[str, Any]], seed: int
+) -> _Learnt:
+    """Choose and fit a head on the training part, and predict the test part, which nothing was chosen by."""
+    if protocol == "cross-validation":
+        return _cross_validate(dataset, values, heads, seed)
+    train, val, test = (dataset.part(part) for part in ("train", "val", "test"))
+    selection = _select(dataset, values, train, heads, seed, val)
+    validation = {}
+    if len(val):
+        validation["val"] = metrics.evaluate(dataset.y[val], selection.head.predict_proba(values[val]), dataset.class_names)
+    return _Learnt(selection, test, selection.head.predict_proba(values[test]), validation)
+
+
+def _cross_validate(dataset: Dataset, values: np.ndarray, heads: dict[str, dict[str, Any]], seed: int) -> _Learnt:
+    """Predict every picture by a head chosen and fitted without it; then fit the one to keep on all of them."""
+    probabilities = np.zeros((len(dataset), len(dataset.class_names)), np.float32)
+    predicted = np.zeros(len(dataset), bool)
+    for train, test in folds(dataset.y, dataset.groups, FOLDS, seed):
+        probabilities[test] = _select(dataset, values, train, heads, seed).head.predict_proba(values[test])
+        predicted[test] = True
+    everything = _select(dataset, values, np.arange(len(dataset)), heads, seed)
+    return _Learnt(everything, np.flatnonzero(predicted), probabilities[predicted], {})
+
+
+def _select(
+    dataset: Dataset,
+    values: np.ndarray,
+    train: np.ndarray,
+    heads: dict[str, dict[str, Any]],
+    seed: int,
+    val: np.ndarray | None = None,
+) -> Selection:
+    """Choose among the heads: on the validation part where there is one, else by cross-validation on train."""
+    from regraft.heads.selection import select_head
+
+    groups = None if dataset.groups is None else dataset.groups[train]
+    validation = None if val is None or not len(val) else (values[val], dataset.y[val])
+    return select_head(
+        values[train],
+        dataset.y[train],
+        heads,
+        folds=folds(dataset.y[train], groups, FOLDS, seed),
+        seed=seed,
+        validation=validation,
+    )
+
+
+def _classifier(
+    dataset: Dataset,
+    backbones: tuple[Backbone, ...],
+    features: Features,
+    selection: Selection,
+    test: Evaluation,
+    protocol: str,
+) -> Classifier:
+    tensors, settings = selection.head.state()
+    return Classifier(
+        classes=dataset.class_names,
+        backbones=backbones,
+        precisions=features.precisions,
+        widths=features.widths,
+        head=selection.name,
+        tensors=tensors,
+        settings=settings,
+        info={
+            "data": dataset.name,
+            "pictures": len(dataset),
+            "protocol": protocol,
+            "test": {"n": test.n, "accuracy": test.accuracy, "accuracy_ci95": list(test.accuracy_ci95)},
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "version": __version__,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A saved classifier's figures on labelled pictures.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    dataset : Dataset
+        The readable pictures that were evaluated.
+    probabilities : float array of shape (n, k)
+    skipped : tuple of Skipped
+    notes : tuple of str
+    seconds : float
+    """
+
+    evaluation: Evaluation
+    dataset: Dataset
+    probabilities: np.ndarray
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            **self.evaluation.to_dict(),
+            "skipped": [{"name": s.name, "reason": s.reason} for s in self.skipped],
+            "notes": list(self.notes),
+            "seconds": round(self.seconds, 4),
+        }
+
+
+def evaluate(
+    classifier: Classifier,
+    data: Any,
+    labels: Any = None,
+    *,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    images: str | Path | None = None,
+    label_from_name: bool = False,
+    skip_unreadable: bool = False,
+    engine: EngineName = "auto",
+    progress: Progress | None = None,
+) -> Evaluated:
+    """Measure a classifier on labelled pictures; where the data have a test part, on that alone.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    data, labels, image_column, label_column, images, label_from_name, skip_unreadable, engine, progress
+        As in `fit`.
+
+    Returns
+    -------
+    Evaluated
+
+    Raises
+    ------
+    DataError
+        If the data cannot be read, or have a class that the classifier does not know.
+    """
+    started = time.perf_counter()
+    dataset = read_source(
+        data,
+        labels=labels,
+        image_column=image_column,
+        label_column=label_column,
+        images=images,
+        label_from_name=label_from_name,
+    )
+    if dataset.split is not None and len(dataset.part("test")):
+        dataset = dataset.take(dataset.part("test"))
+    unknown = [name for name in dataset.class_names if name not in classifier.classes]
+    if unknown:
+        raise DataError(
+            f"The data may only have the classifier's classes ({', '.join(classifier.classes[:10])}), "
+            f"but have {', '.join(unknown[:5])}; rename or leave out those pictures, or fit anew."
+        )
+    features = extract(
+        dataset.examples,
+        dataset.names,
+        classifier.backbones,
+        engine=engine,
+        precisions=classifier.precisions,
+        skip_unreadable=skip_unreadable,
+        progress=progress,
+    )
+    skipped = dataset.skipped + features.skipped
+    _check_skipped(len(dataset) + len(dataset.skipped), skipped, skip_unreadable)
+    dataset = dataset.take(features.index)
+    if not len(dataset):
+        raise DataError("There must be at least one readable picture to evaluate on, but there is none.")
+    order = np.array([classifier.classes.index(name) for name in dataset.class_names])
+    probabilities = classifier.score(features.values)
+    return Evaluated(
+        evaluation=metrics.evaluate(order[dataset.y], probabilities, classifier.classes),
+        dataset=dataset,
+        probabilities=probabilities,
+        skipped=skipped,
+        notes=dataset.notes + features.notes,
+        seconds=time.perf_counter() - started,
+    )
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Features of pictures, for use elsewhere.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The readable pictures.
+    features : Features
+    labels : tuple of str or None
+        Where the source has labels.
+    """
+
+    names: tuple[str, ...]
+    features: Features
+    labels: tuple[str, ...] | None
+
+
+def embed(
+    data: Any,
+    *,
+    backbone: str = DEFAULT_BACKBONE,
+    weights: str | Path | None = None,
+    image_size: int | None = None,
+    resize: Resize | None = None,
+    pool: Pool = "avg",
+    skip_unreadable: bool = False,
+    engine: EngineName = "auto",
+    progress: Progress | None = None,
+) -> Embedded:
+    """Return the features of pictures, with their labels where the source has them.
+
+    Parameters
+    ----------
+    data, backbone, weights, image_size, resize, pool, skip_unreadable, engine, progress
+        As in `fit`; `data` may also be pictures without labels.
+
+    Returns
+    -------
+    Embedded
+
+    Raises
+    ------
+    RegraftError
+        As in `fit`.
+    """
+    backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool)
+    labels: tuple[str, ...] | None = None
+    try:
+        dataset = read_source(data)
+        examples, names = dataset.examples, dataset.names
+        labels = tuple(dataset.class_names[i] for i in dataset.y)
+    except DataError:
+        found, called = list_images(data)
+        examples, names = found, tuple(called)
+    features = extract(
+        examples, names, backbones, engine=engine, skip_unreadable=skip_unreadable, progress=progress
+    )
+    return Embedded(
+        names=tuple(names[i] for i in features.index),
+        features=features,
+        labels=None if labels is None else tuple(labels[i] for i in features.index),
+    )

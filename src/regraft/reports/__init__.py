@@ -1,0 +1,1 @@
+"""Reports for people: they render an evaluation and compute nothing that decides anything."""

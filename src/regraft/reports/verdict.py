@@ -1,0 +1,125 @@
+"""The report's sentences: how good the classifier is, against what, and how that was found out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+UNEVEN = 0.05
+"""Accuracy above balanced accuracy by this much means that rare classes do worse: worth a sentence."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How good the classifier is, in plain English.
+
+    Parameters
+    ----------
+    headline : str
+        How many of the evaluated images are named rightly, with the 95% interval.
+    comparison : str
+        What always answering the commonest class would reach, and whether the classifier beats it.
+    standing : str
+        "better", "unclear" or "worse" than always answering the commonest class.
+    baseline : float
+        Share of the commonest class among the evaluated images, 0 to 1.
+    """
+
+    headline: str
+    comparison: str
+    standing: str
+    baseline: float
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """Return a share of 0 to 1 as a percentage that is never rounded to 0 or 100.
+
+    Parameters
+    ----------
+    share : float
+        0 to 1.
+    decimals : int
+        Digits after the point, 0 or 1.
+
+    Returns
+    -------
+    str
+        Such as "92%", "99.6%" or ">99.9%".
+    """
+    number = f"{100 * share:.{decimals}f}"
+    if 0 < share < 1 and float(number) in (0.0, 100.0):
+        if decimals:
+            return "<0.1%" if share < 0.5 else ">99.9%"
+        return percent(share, 1)
+    return number + "%"
+
+
+def verdict(result: Any) -> Verdict:
+    """Return what the evaluation says about the classifier.
+
+    Parameters
+    ----------
+    result : the pipeline's result
+        Its "test" evaluation and protocol are read.
+
+    Returns
+    -------
+    Verdict
+        The sentences, and where the classifier stands against the commonest class.
+    """
+    evaluation = result.evaluations["test"]
+    n, decimals = evaluation.n, int(evaluation.n >= 1000)
+    right = int(evaluation.confusion.trace())
+    low, high = evaluation.accuracy_ci95
+    whose = "images" if result.protocol == "cross-validation" else "unseen images"
+    how = ", each by a classifier that had not seen it" if result.protocol == "cross-validation" else ""
+    verb = "is" if right == 1 else "are"
+    headline = (
+        f"{right:,} of {n:,} {whose} {verb} named rightly{how} "
+        f"(95% interval {percent(low, decimals).rstrip('%')} to {percent(high, decimals)})."
+    )
+    support = evaluation.confusion.sum(axis=1)
+    baseline = float(support.max() / n)
+    standing = "better" if low > baseline else "worse" if high < baseline else "unclear"
+    commonest = f"always answering the commonest class, “{evaluation.classes[int(support.argmax())]}”"
+    reach = percent(baseline, decimals)
+    comparison = {
+        "better": f"That is better than {commonest}, which would be right for {reach}.",
+        "unclear": f"As far as these {n:,} images can tell, that is not better than {commonest}: "
+        f"this would be right for {reach}, which the interval includes.",
+        "worse": f"That is worse than {commonest}, which would be right for {reach}.",
+    }[standing]
+    if evaluation.accuracy - evaluation.balanced_accuracy > UNEVEN:
+        balanced = percent(evaluation.balanced_accuracy, decimals)
+        comparison += f" The rarer classes do worse: with every class counted alike, {balanced} are right."
+    return Verdict(headline, comparison, standing, baseline)
+
+
+def how_evaluated(result: Any) -> str:
+    """Return how the evaluation was done, in words.
+
+    Parameters
+    ----------
+    result : the pipeline's result
+        Its protocol and the sizes of its splits are read.
+
+    Returns
+    -------
+    str
+        One or two sentences.
+    """
+    if result.protocol == "cross-validation":
+        return (
+            "Cross-validated: a test set held out would have had fewer than 30 images, too few to judge by, "
+            f"so each of the {result.evaluations['test'].n:,} images was named by a classifier trained "
+            "without it."
+        )
+    learned = f"{result.n_train:,} images to learn from"
+    if result.n_val:
+        learned += f", {result.n_val:,} to choose by"
+    parts = f"{learned} and {result.n_test:,} to be tested on"
+    if result.protocol == "given":
+        start = f"The data came with its own split: {parts}."
+    else:
+        start = f"Held out: the images were split before anything was learned, {parts}."
+    return f"{start} The test images took no part in training or in choosing anything."

@@ -1,0 +1,84 @@
+"""What a fit leaves on disk: a folder with the classifier, the report and the figures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from regraft.errors import RegraftError, UsageError
+from regraft.pipeline import Result
+from regraft.reports import html
+
+MODEL = "model.regraft"
+REPORT = "report.html"
+FIGURES = "result.json"
+
+
+def new_run_folder(name: str, out: str | Path | None = None) -> Path:
+    """Return a folder's path that does not exist yet: `out`, or `runs/NAME-TIME`.
+
+    Raises
+    ------
+    UsageError
+        If `out` already holds something: a run is never written over another.
+    """
+    if out is not None:
+        path = Path(out)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"--out must be a new or empty folder, but {path} holds something; choose another.")
+        return path
+    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name) or "data"
+    base = Path("runs") / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    path, number = base, 1
+    while path.exists():
+        number += 1
+        path = base.with_name(f"{base.name}-{number}")
+    return path
+
+
+def write_run(result: Result, out: str | Path | None = None) -> Path:
+    """Write `model.regraft`, `report.html` and `result.json` into a folder: all of them or none.
+
+    Parameters
+    ----------
+    result : Result
+    out : path, optional
+        A new or empty folder; default `runs/NAME-TIME`.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    UsageError
+        If `out` already holds something.
+    RegraftError
+        If the place cannot be written.
+    """
+    folder = new_run_folder(result.dataset.name, out)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        new.chmod(0o755)
+    except OSError as error:
+        raise RegraftError(
+            f"The run must be written where folders can be made, but {folder.parent} cannot ({error.strerror}); "
+            "choose another place with --out."
+        ) from error
+    try:
+        result.classifier.save(new / MODEL)
+        html.write(result, new / REPORT)
+        (new / FIGURES).write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
+        new.rename(folder)
+    except OSError as error:
+        raise RegraftError(
+            f"The run could not be written to {folder} ({error.strerror}); choose another place with --out."
+        ) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return folder
