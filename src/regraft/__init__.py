@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from regraft.data.sources import read_source as read_source
     from regraft.errors import RegraftError as RegraftError
     from regraft.evaluation.metrics import Evaluation as Evaluation
-    from regraft.pipeline import Result as Result
     from regraft.pipeline import embed as embed
     from regraft.pipeline import evaluate as evaluate
     from regraft.pipeline import fit as fit
+    from regraft.result import Result as Result
     from regraft.runs import write_run as write_run
 
 _WHERE = {
@@ -27,7 +27,7 @@ _WHERE = {
     "Evaluation": "regraft.evaluation.metrics",
     "Prediction": "regraft.classifier",
     "RegraftError": "regraft.errors",
-    "Result": "regraft.pipeline",
+    "Result": "regraft.result",
     "embed": "regraft.pipeline",
     "evaluate": "regraft.pipeline",
     "fit": "regraft.pipeline",

@@ -14,7 +14,9 @@ from regraft.backbones.registry import VOUCHED, Backbone
 from regraft.backbones.weights import HeldWeights, HubWeights, UrlWeights, Weights
 from regraft.data.sources import list_images
 from regraft.errors import BundleError, DataError
-from regraft.features.extraction import EngineName, Features, Progress, extract
+from regraft.features.engines import EngineName
+from regraft.features.extraction import Features, extract
+from regraft.features.streaming import Progress
 from regraft.heads.scoring import SCORERS
 from regraft.persistence import Bundle, write_bundle
 
@@ -46,7 +48,12 @@ class Prediction:
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """Return plain values for JSON, with the `top` most probable classes."""
         shown = dict(list(self.probabilities.items())[:top])
-        values = {"name": self.name, "label": self.label, "confidence": self.confidence, "probabilities": shown}
+        values = {
+            "name": self.name,
+            "label": self.label,
+            "confidence": self.confidence,
+            "probabilities": shown,
+        }
         return values if self.error is None else {**values, "error": self.error}
 
 
@@ -181,7 +188,12 @@ class Classifier:
             weights = {"sha256": backbone.weights.sha256(), **backbone.weights.to_dict()}
             if not backbone.weights.portable:
                 facts = {"source": backbone.weights.source, "licence": backbone.weights.licence}
-                weights = {"kind": "held", "sha256": weights["sha256"], "random": backbone.weights.random, **facts}
+                weights = {
+                    "kind": "held",
+                    "sha256": weights["sha256"],
+                    "random": backbone.weights.random,
+                    **facts,
+                }
                 tensors[f"backbone-{position}"] = _held_tensors(backbone)
             backbones.append(
                 {

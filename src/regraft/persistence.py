@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -59,7 +58,7 @@ def write_bundle(path: str | Path, manifest: dict[str, Any], tensors: Mapping[st
                 for name, content in members.items():
                     archive.writestr(name, content)
         temporary.chmod(0o644)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise BundleError(
             f"The classifier must be saved where files can be written, but {path} cannot ({error.strerror}); "
@@ -120,7 +119,15 @@ class Bundle:
                 if entry.file_size > limit or entry.compress_type != zipfile.ZIP_STORED:
                     raise self._not_a_bundle(f"its member {name} is too large or compressed")
                 return archive.read(entry)
-        except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        except (
+            zipfile.BadZipFile,
+            KeyError,
+            OSError,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+            ValueError,
+        ) as error:
             raise self._not_a_bundle(f"its member {name} cannot be read") from error
 
     def _not_a_bundle(self, why: str) -> BundleError:

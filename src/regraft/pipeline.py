@@ -4,150 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from regraft import __version__
-from regraft.backbones.registry import DEFAULT_BACKBONE, Backbone, Pool, get_backbones
 from regraft.backbones.preprocessing import Resize
+from regraft.backbones.registry import DEFAULT_BACKBONE, Backbone, Pool, get_backbones
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset, Skipped
 from regraft.data.sources import list_images, read_source
-from regraft.data.splits import check_no_group_straddles, folds, split
+from regraft.data.splits import check_no_group_straddles, split
 from regraft.errors import DataError, UsageError
 from regraft.evaluation import metrics
 from regraft.evaluation.metrics import Evaluation
-from regraft.features.extraction import MAXIMUM_UNREADABLE, EngineName, Features, Progress, extract
-
-if TYPE_CHECKING:
-    from regraft.heads.selection import Selection
+from regraft.features.engines import EngineName
+from regraft.features.extraction import Features, extract
+from regraft.features.streaming import MAXIMUM_UNREADABLE, Progress
+from regraft.probe import FOLDS, Probe, probe
+from regraft.result import Embedded, Evaluated, Result
 
 SMALLEST_TEST = 30
 """Below this many test pictures a single split says next to nothing, and cross-validation is used."""
 
-FOLDS = 5
-
 Announce = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Result:
-    """All that a fit found: the classifier, the evidence, and how they came about.
-
-    Parameters
-    ----------
-    classifier : Classifier
-    dataset : Dataset
-        The readable examples, with their split.
-    protocol : {"holdout", "given", "cross-validation"}
-        How the evaluated pictures were kept apart from the training ones.
-    evaluations : dict of str to Evaluation
-        "test", and "val" where the source has validation pictures.
-    test_index : int array of shape (m,)
-        Positions in `dataset` of the evaluated pictures.
-    test_probabilities : float array of shape (m, k)
-    candidates : tuple
-        The heads compared: name, accuracy, accuracy_se, log_loss, settings.
-    timings : dict of str to float
-        Seconds: read, features, head, evaluation, total.
-    """
-
-    classifier: Classifier
-    dataset: Dataset
-    protocol: str
-    evaluations: dict[str, Evaluation]
-    test_index: np.ndarray
-    test_probabilities: np.ndarray
-    candidates: tuple[Any, ...]
-    timings: dict[str, float]
-    engine: str
-    cache_hits: int
-    cache_misses: int
-    skipped: tuple[Skipped, ...]
-    notes: tuple[str, ...]
-    seed: int
-    strategy: str = "probe"
-    command: str = ""
-    version: str = __version__
-    created: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def chosen(self) -> str:
-        """Name of the head that was chosen."""
-        return self.classifier.head
-
-    @property
-    def backbones(self) -> tuple[Backbone, ...]:
-        """The backbones whose features were used."""
-        return self.classifier.backbones
-
-    @property
-    def precision(self) -> str:
-        """In which the features were computed."""
-        return ", ".join(dict.fromkeys(self.classifier.precisions))
-
-    @property
-    def images_per_second(self) -> float:
-        """Pictures a second through reading, decoding and all backbones (or the cache)."""
-        return len(self.dataset) / max(self.timings["features"], 1e-9)
-
-    @property
-    def n_train(self) -> int:
-        """Pictures that the evaluated classifier was trained on; all of them under cross-validation."""
-        return len(self.dataset) if self.protocol == "cross-validation" else len(self.dataset.part("train"))
-
-    @property
-    def n_val(self) -> int:
-        """Validation pictures: choices were made on them."""
-        return len(self.dataset.part("val"))
-
-    @property
-    def n_test(self) -> int:
-        """Pictures that the evaluation is about."""
-        return len(self.test_index)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return `result.json`: plain values."""
-        weights = [
-            {"source": b.weights.source, "sha256": b.weights.sha256(), "licence": b.weights.licence}
-            for b in self.backbones
-        ]
-        return {
-            "classes": list(self.classifier.classes),
-            "n_train": self.n_train,
-            "n_val": self.n_val,
-            "n_test": self.n_test,
-            "protocol": self.protocol,
-            "metrics": {name: evaluation.to_dict() for name, evaluation in self.evaluations.items()},
-            "backbone": "+".join(b.name for b in self.backbones),
-            "weights": weights,
-            "head": {
-                "name": self.chosen,
-                "settings": self.classifier.settings,
-                "candidates": [
-                    {"name": c.name, "accuracy": c.accuracy, "accuracy_se": c.accuracy_se, "log_loss": c.log_loss}
-                    for c in self.candidates
-                ],
-            },
-            "strategy": self.strategy,
-            "settings": self.settings,
-            "engine": self.engine,
-            "precision": self.precision,
-            "timings_s": {name: round(seconds, 4) for name, seconds in self.timings.items()},
-            "images_per_second": round(self.images_per_second, 1),
-            "cache": {"hits": self.cache_hits, "misses": self.cache_misses},
-            "skipped": [{"name": s.name, "reason": s.reason} for s in self.skipped],
-            "notes": list(self.notes),
-            "seed": self.seed,
-            "command": self.command,
-            "version": self.version,
-            "created": self.created,
-        }
 
 
 def fit(
@@ -265,11 +148,11 @@ def fit(
     dataset = replace(dataset.take(features.index), skipped=skipped)
     _check_classes(dataset)
     _check_train(dataset)
-    learnt = _learn(dataset, features.values, protocol, heads, seed)
+    learnt = probe(dataset, features.values, protocol, heads, seed)
     headed = time.perf_counter()
     test = metrics.evaluate(dataset.y[learnt.test_index], learnt.test_probabilities, dataset.class_names)
     evaluations = {"test": test, **learnt.validation}
-    classifier = _classifier(dataset, backbones, features, learnt.selection, test, protocol)
+    classifier = _classifier(dataset, backbones, features, learnt, test, protocol)
     done = time.perf_counter()
     return Result(
         classifier=classifier,
@@ -311,9 +194,7 @@ def describe(dataset: Dataset, protocol: str) -> list[str]:
     more = f", and {len(order) - 12} more" if len(order) > 12 else ""
     sentences = [f"{len(dataset):,} pictures in {len(counts)} classes: {listed}{more}."]
     if protocol == "cross-validation":
-        sentences.append(
-            f"Too few for a test part of {SMALLEST_TEST}: evaluated by cross-validation in {FOLDS} folds."
-        )
+        sentences.append(f"Too few for a test part of {SMALLEST_TEST}: evaluated by cross-validation in {FOLDS} folds.")
     else:
         parts = [f"{len(dataset.part(part)):,} {part}" for part in ("train", "val", "test") if len(dataset.part(part))]
         sentences.append(f"Split: {', '.join(parts)}{' (your own)' if protocol == 'given' else ''}.")
@@ -380,77 +261,21 @@ def _split(dataset: Dataset, test_size: float, seed: int) -> tuple[Dataset, str]
     return split(dataset, test_size=test_size, seed=seed), "holdout"
 
 
-@dataclass(frozen=True)
-class _Learnt:
-    selection: Selection
-    test_index: np.ndarray
-    test_probabilities: np.ndarray
-    validation: dict[str, Evaluation]
-
-
-def _learn(
-    dataset: Dataset, values: np.ndarray, protocol: str, heads: dict[str, dict[str, Any]], seed: int
-) -> _Learnt:
-    """Choose and fit a head on the training part, and predict the test part, which nothing was chosen by."""
-    if protocol == "cross-validation":
-        return _cross_validate(dataset, values, heads, seed)
-    train, val, test = (dataset.part(part) for part in ("train", "val", "test"))
-    selection = _select(dataset, values, train, heads, seed, val)
-    validation = {}
-    if len(val):
-        validation["val"] = metrics.evaluate(dataset.y[val], selection.head.predict_proba(values[val]), dataset.class_names)
-    return _Learnt(selection, test, selection.head.predict_proba(values[test]), validation)
-
-
-def _cross_validate(dataset: Dataset, values: np.ndarray, heads: dict[str, dict[str, Any]], seed: int) -> _Learnt:
-    """Predict every picture by a head chosen and fitted without it; then fit the one to keep on all of them."""
-    probabilities = np.zeros((len(dataset), len(dataset.class_names)), np.float32)
-    predicted = np.zeros(len(dataset), bool)
-    for train, test in folds(dataset.y, dataset.groups, FOLDS, seed):
-        probabilities[test] = _select(dataset, values, train, heads, seed).head.predict_proba(values[test])
-        predicted[test] = True
-    everything = _select(dataset, values, np.arange(len(dataset)), heads, seed)
-    return _Learnt(everything, np.flatnonzero(predicted), probabilities[predicted], {})
-
-
-def _select(
-    dataset: Dataset,
-    values: np.ndarray,
-    train: np.ndarray,
-    heads: dict[str, dict[str, Any]],
-    seed: int,
-    val: np.ndarray | None = None,
-) -> Selection:
-    """Choose among the heads: on the validation part where there is one, else by cross-validation on train."""
-    from regraft.heads.selection import select_head
-
-    groups = None if dataset.groups is None else dataset.groups[train]
-    validation = None if val is None or not len(val) else (values[val], dataset.y[val])
-    return select_head(
-        values[train],
-        dataset.y[train],
-        heads,
-        folds=folds(dataset.y[train], groups, FOLDS, seed),
-        seed=seed,
-        validation=validation,
-    )
-
-
 def _classifier(
     dataset: Dataset,
     backbones: tuple[Backbone, ...],
     features: Features,
-    selection: Selection,
+    learnt: Probe,
     test: Evaluation,
     protocol: str,
 ) -> Classifier:
-    tensors, settings = selection.head.state()
+    tensors, settings = learnt.selection.head.state()
     return Classifier(
         classes=dataset.class_names,
         backbones=backbones,
         precisions=features.precisions,
         widths=features.widths,
-        head=selection.name,
+        head=learnt.selection.name,
         tensors=tensors,
         settings=settings,
         info={
@@ -462,38 +287,6 @@ def _classifier(
             "version": __version__,
         },
     )
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """A saved classifier's figures on labelled pictures.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-    dataset : Dataset
-        The readable pictures that were evaluated.
-    probabilities : float array of shape (n, k)
-    skipped : tuple of Skipped
-    notes : tuple of str
-    seconds : float
-    """
-
-    evaluation: Evaluation
-    dataset: Dataset
-    probabilities: np.ndarray
-    skipped: tuple[Skipped, ...]
-    notes: tuple[str, ...]
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            **self.evaluation.to_dict(),
-            "skipped": [{"name": s.name, "reason": s.reason} for s in self.skipped],
-            "notes": list(self.notes),
-            "seconds": round(self.seconds, 4),
-        }
 
 
 def evaluate(
@@ -569,24 +362,6 @@ def evaluate(
     )
 
 
-@dataclass(frozen=True)
-class Embedded:
-    """Features of pictures, for use elsewhere.
-
-    Parameters
-    ----------
-    names : tuple of str
-        The readable pictures.
-    features : Features
-    labels : tuple of str or None
-        Where the source has labels.
-    """
-
-    names: tuple[str, ...]
-    features: Features
-    labels: tuple[str, ...] | None
-
-
 def embed(
     data: Any,
     *,
@@ -624,9 +399,7 @@ def embed(
     except DataError:
         found, called = list_images(data)
         examples, names = found, tuple(called)
-    features = extract(
-        examples, names, backbones, engine=engine, skip_unreadable=skip_unreadable, progress=progress
-    )
+    features = extract(examples, names, backbones, engine=engine, skip_unreadable=skip_unreadable, progress=progress)
     return Embedded(
         names=tuple(names[i] for i in features.index),
         features=features,

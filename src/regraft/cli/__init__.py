@@ -43,7 +43,7 @@ class _Commands(click.Group):
 
             near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
             if near:
-                error.message += f" Did you mean {near[0]!r}?"
+                raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", context) from error
             raise
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

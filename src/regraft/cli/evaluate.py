@@ -8,7 +8,8 @@ import click
 
 from regraft.classifier import Classifier
 from regraft.cli.options import JSON, QUIET, engine_option, print_json, progress_bar, say, source_options
-from regraft.pipeline import Evaluated, evaluate
+from regraft.pipeline import evaluate
+from regraft.result import Evaluated
 
 
 @click.command("evaluate")
@@ -39,4 +40,7 @@ def _print(found: Evaluated, quiet: bool) -> None:
     say(f"accuracy           {result.accuracy:.4f} (95% interval {low:.4f} to {high:.4f})")
     for name in ("balanced_accuracy", "macro_f1", "log_loss", "roc_auc", "average_precision"):
         value = getattr(result, name)
-        say(f"{name.replace('_', ' '):18} " + ("undefined: not every class is there" if value is None else f"{value:.4f}"))
+        say(
+            f"{name.replace('_', ' '):18} "
+            + ("undefined: not every class is there" if value is None else f"{value:.4f}")
+        )

@@ -9,10 +9,20 @@ from typing import Any
 
 import click
 
-from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
+from regraft.cli.options import (
+    JSON,
+    QUIET,
+    backbone_options,
+    option,
+    print_json,
+    progress_bar,
+    say,
+    source_options,
+)
 from regraft.errors import UsageError
-from regraft.pipeline import Result, fit
-from regraft.runs import REPORT, MODEL, new_run_folder, write_run
+from regraft.pipeline import fit
+from regraft.result import Result
+from regraft.runs import MODEL, REPORT, new_run_folder, write_run
 
 
 def _units(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:

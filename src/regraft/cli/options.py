@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from regraft.features.extraction import Progress
+from regraft.features.streaming import Progress
 
 
 def option(function: Callable[..., Any], *names: str, **settings: Any) -> Callable[[Any], Any]:
@@ -38,14 +38,27 @@ def progress_bar(what: str, *, quiet: bool) -> Iterator[Progress | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.text import Text
 
     class Rate(ProgressColumn):
         def render(self, task: Any) -> Text:
             return Text(f"{task.speed or 0:,.0f}/s")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -67,8 +80,19 @@ def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
     return add(
         [
             option(function, "--backbone", help="A network's name, or several joined by +."),
-            option(function, "--weights", metavar="FILE|none", help="A local weights file, or none for random weights."),
-            option(function, "--image-size", type=int, metavar="PIXELS", help="Input size [default: the backbone's]."),
+            option(
+                function,
+                "--weights",
+                metavar="FILE|none",
+                help="A local weights file, or none for random weights.",
+            ),
+            option(
+                function,
+                "--image-size",
+                type=int,
+                metavar="PIXELS",
+                help="Input size [default: the backbone's].",
+            ),
             option(
                 function,
                 "--resize",
@@ -99,7 +123,12 @@ def source_options(function: Callable[..., Any], *, groups: bool = False) -> Cal
         option(function, "--label-column", metavar="NAME", help="A table's column of classes."),
         option(function, "--images", metavar="DIR", help="Where a table's pictures are."),
         option(function, "--label-from-name", is_flag=True, help="The class is the start of the file name."),
-        option(function, "--skip-unreadable", is_flag=True, help="Go on if over 5% of the pictures are unreadable."),
+        option(
+            function,
+            "--skip-unreadable",
+            is_flag=True,
+            help="Go on if over 5% of the pictures are unreadable.",
+        ),
     ]
     if groups:
         text = "A table's column of groups that must not straddle the split."

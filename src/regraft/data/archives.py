@@ -32,9 +32,7 @@ _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOF
 
 def archive_stem(path: Path) -> str:
     """Return an archive's name without its extension or extensions."""
-    extension = max(
-        (end for end in ARCHIVE_EXTENSIONS if path.name.lower().endswith(end)), key=len, default=""
-    )
+    extension = max((end for end in ARCHIVE_EXTENSIONS if path.name.lower().endswith(end)), key=len, default="")
     return path.name.removesuffix(path.name[len(path.name) - len(extension) :])
 
 
@@ -63,9 +61,7 @@ def extract(path: Path) -> tempfile.TemporaryDirectory[str]:
         _unpack(path, Path(folder.name), budget)
     except (*_BROKEN, NotImplementedError, UnicodeError) as error:
         folder.cleanup()
-        raise DataError(
-            f"the archive {printable(path)} cannot be unpacked: {error or type(error).__name__}"
-        ) from error
+        raise DataError(f"the archive {printable(path)} cannot be unpacked: {error or type(error).__name__}") from error
     except BaseException:
         folder.cleanup()
         raise
@@ -111,9 +107,7 @@ def _zip_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if member.flag_bits & 1:
-                raise DataError(
-                    f"the archive {printable(path)} is encrypted: unpack it yourself and give the folder"
-                )
+                raise DataError(f"the archive {printable(path)} is encrypted: unpack it yourself and give the folder")
             name = member.filename.replace("\\", "/")
             kind = stat.S_IFMT(member.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):

@@ -45,8 +45,7 @@ def read_arrays(images: Any, labels: Iterable[Any] | None) -> Dataset:
         values = values.reshape(-1)
     if values.ndim != 1 or len(values) != len(examples):
         raise DataError(
-            f"labels must have one value for each of the {len(examples)} images, "
-            f"and have the shape {values.shape}"
+            f"labels must have one value for each of the {len(examples)} images, and have the shape {values.shape}"
         )
     text = as_text(values)
     gone = {i for i, example in enumerate(examples) if isinstance(example, Path) and not example.is_file()}
@@ -137,16 +136,14 @@ def check_shape(shape: Sequence[int], what: str, *, stacked: bool) -> None:
     )
     raise DataError(
         f"{what} must have the shape {axes} with 1, 3 or 4 channels, and has {tuple(shape)}"
-        + (": move the channels to the end" if len(picture) == 3 and picture[0] in (1, 3, 4) else "")
+        + (": move the channels to the end" if len(picture) == 3 and picture[0] in (1, 3, 4) and picture[2] > 4 else "")
     )
 
 
 def _as_array(images: Any) -> np.ndarray:
     if hasattr(images, "__array__"):
         return np.asarray(images)
-    raise DataError(
-        f"images must be an array or a list of paths, bytes or arrays, and are {type(images).__name__}"
-    )
+    raise DataError(f"images must be an array or a list of paths, bytes or arrays, and are {type(images).__name__}")
 
 
 def _example(image: Any, position: int) -> Example:
@@ -157,6 +154,4 @@ def _example(image: Any, position: int) -> Example:
         return to_pixels(image, f"image {position}")
     if isinstance(image, bytes) or (isinstance(image, Row) and not hasattr(image, "seek")):
         return image
-    raise DataError(
-        f"image {position} must be a path, encoded bytes or an array, and is {type(image).__name__}"
-    )
+    raise DataError(f"image {position} must be a path, encoded bytes or an array, and is {type(image).__name__}")

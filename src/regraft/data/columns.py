@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,9 +58,7 @@ def write_columns(columns: Mapping[str, Sequence[str]], path: Path) -> None:
     """
     extension = path.suffix.lower()
     if extension not in TABLE_EXTENSIONS:
-        raise DataError(
-            f"a table's name must end in {', '.join(TABLE_EXTENSIONS)}, and {printable(path)} does not"
-        )
+        raise DataError(f"a table's name must end in {', '.join(TABLE_EXTENSIONS)}, and {printable(path)} does not")
     if path.exists():
         raise DataError(f"{printable(path)} exists and is not overwritten: choose another name")
     if not path.parent.is_dir():
@@ -72,13 +71,12 @@ def write_columns(columns: Mapping[str, Sequence[str]], path: Path) -> None:
             _write_delimited(columns, unfinished, "\t" if extension == ".tsv" else ",")
         unfinished.replace(path)
     except UnicodeEncodeError as error:
-        raise DataError(
-            "Parquet holds only UTF-8 text, and a file's name is not: write a .csv instead"
-        ) from error
+        raise DataError("Parquet holds only UTF-8 text, and a file's name is not: write a .csv instead") from error
     except OSError as error:
         raise DataError(f"{printable(path)} cannot be written: {error.strerror or error}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def _delimited(path: Path, is_image: tuple[str, ...]) -> tuple[Columns, list[str]]:

@@ -70,18 +70,12 @@ class Finder:
         """Return the name of each image in a folder, by its name and by its name without extension."""
         if folder not in self._folders:
             images = list_folder(folder).images if os.path.isdir(folder) else []  # noqa: PTH112
-            order = sorted(
-                images, key=lambda name: IMAGE_EXTENSIONS.index(Path(name).suffix.lower()), reverse=True
-            )
-            self._folders[folder] = {Path(name).stem: name for name in order} | {
-                name: name for name in images
-            }
+            order = sorted(images, key=lambda name: IMAGE_EXTENSIONS.index(Path(name).suffix.lower()), reverse=True)
+            self._folders[folder] = {Path(name).stem: name for name in order} | {name: name for name in images}
         return self._folders[folder]
 
 
-def find_images(
-    table: Path, columns: Columns, asked: str | None, images: Path | None
-) -> tuple[Finder, str, list[str]]:
+def find_images(table: Path, columns: Columns, asked: str | None, images: Path | None) -> tuple[Finder, str, list[str]]:
     """Find the column of images and the folder that its names start from.
 
     Parameters
@@ -107,13 +101,9 @@ def find_images(
         If the folder or column does not exist, the column is not obvious, or several folders would do.
     """
     if images is not None and not images.is_dir():
-        raise DataError(
-            f"there is no folder {printable(images)}: give --images the folder that the images are in"
-        )
+        raise DataError(f"there is no folder {printable(images)}: give --images the folder that the images are in")
     here = Finder(images or table.parent)
-    candidates = (
-        [named(columns, asked, table, "--image-column")] if asked else _image_candidates(columns, here, table)
-    )
+    candidates = [named(columns, asked, table, "--image-column")] if asked else _image_candidates(columns, here, table)
     column = next((c for c in candidates if here.finds_most(columns[c])), None)
     if column is not None or images is not None:
         return here, column or candidates[0], []
@@ -122,9 +112,7 @@ def find_images(
         able = [finder for finder in beside if finder.finds_most(columns[column])]
         if len(able) > 1:
             places = " and ".join(f"{printable(finder.base.name)}/" for finder in able)
-            raise DataError(
-                f"the images of {printable(table)} could be those in {places}: say which with --images"
-            )
+            raise DataError(f"the images of {printable(table)} could be those in {places}: say which with --images")
         if able:
             return able[0], column, [f"images are those in {printable(able[0].base.name)}/"]
     return here, candidates[0], []
@@ -169,16 +157,12 @@ def named(columns: Columns, asked: str, table: Path, option: str) -> str:
         return asked
     near = difflib.get_close_matches(asked.lower(), [column.lower() for column in columns], n=1, cutoff=0.5)
     guess = next((f"; did you mean {column!r}?" for column in columns if column.lower() in near), "")
-    raise DataError(
-        f"{printable(table)} has no column {asked!r} for {option}: it has {_shown(columns)}{guess}"
-    )
+    raise DataError(f"{printable(table)} has no column {asked!r} for {option}: it has {_shown(columns)}{guess}")
 
 
 def _image_candidates(columns: Columns, here: Finder, table: Path) -> list[str]:
     """Return the columns that may hold the images, the likeliest first."""
-    by_name = sorted(
-        (c for c in columns if _plain(c) in _IMAGE_NAMES), key=lambda c: _IMAGE_NAMES.index(_plain(c))
-    )
+    by_name = sorted((c for c in columns if _plain(c) in _IMAGE_NAMES), key=lambda c: _IMAGE_NAMES.index(_plain(c)))
     if by_name:
         return by_name
     by_value = [c for c, values in columns.items() if _mostly_image_names(values) or here.finds_most(values)]

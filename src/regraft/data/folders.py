@@ -89,9 +89,7 @@ class _Reading:
         """Return what the user calls a path: its part below the source."""
         return printable(path.relative_to(self.source).as_posix())
 
-    def take(
-        self, folder: Path, label: str, split: str, above: frozenset[tuple[int, int]] = frozenset()
-    ) -> int:
+    def take(self, folder: Path, label: str, split: str, above: frozenset[tuple[int, int]] = frozenset()) -> int:
         """Take all images at any depth below a folder, and return how many there are."""
         before = len(self.found)
         for here, listing in walk(folder, above):
@@ -112,14 +110,10 @@ class _Reading:
             self.notes.append(_unlabelled_note(self.name(top), len(listing.images)))
             return
         if empty:
-            self.notes.append(
-                f"no class, for want of images: {', '.join(self.name(top / name) for name in empty)}/"
-            )
+            self.notes.append(f"no class, for want of images: {', '.join(self.name(top / name) for name in empty)}/")
         if listing.images:
             first = self.name(top / listing.images[0])
-            self.notes.append(
-                f"left out, in no class folder: {first} ({_n(len(listing.images), 'image')} in all)"
-            )
+            self.notes.append(f"left out, in no class folder: {first} ({_n(len(listing.images), 'image')} in all)")
 
     def label_by_name(self, called: dict[str, str]) -> None:
         """Label all images by the start of their names; an evaluation part of other names is unlabelled."""
@@ -132,9 +126,7 @@ class _Reading:
                 f"{printable(self.found[0].path.name)}, do not start with a label that repeats: "
                 f"put each class in its own folder, or give a table of labels"
             )
-        self.found = [
-            replace(image, label=printable(label)) for image, label in zip(self.found, labels, strict=True)
-        ]
+        self.found = [replace(image, label=printable(label)) for image, label in zip(self.found, labels, strict=True)]
         learnt = {image.label for image in self.found if image.split == "train"}
         for split in SPLITS[1:]:
             part = [image for image in self.found if image.split == split]
@@ -175,8 +167,7 @@ def _check_whether_names_tell_more(found: list[_Image]) -> None:
     by_name = labels_from_names([image.path.name for image in found])
     if tells_classes(by_name):
         raise DataError(
-            f"there is only one class folder, {found[0].label!r}, and at least two are needed: "
-            f"{_suggestion(by_name)}"
+            f"there is only one class folder, {found[0].label!r}, and at least two are needed: {_suggestion(by_name)}"
         )
 
 
@@ -186,14 +177,10 @@ def _flat_error(folder: Path, listing: Listing) -> DataError:
     remedy = "put each class in its own folder, or give a table of images and labels"
     if tells_classes(by_name):
         remedy = _suggestion(by_name)
-    tables = [
-        name for place in (folder, folder.parent) for name in list_folder(place).having(TABLE_EXTENSIONS)
-    ]
+    tables = [name for place in (folder, folder.parent) for name in list_folder(place).having(TABLE_EXTENSIONS)]
     if tables:
         remedy += f"; or, if the labels are in {' or '.join(map(printable, tables))}, give that file"
-    return DataError(
-        f"{printable(folder)} holds {_n(len(listing.images), 'image')} and no class folders: {remedy}"
-    )
+    return DataError(f"{printable(folder)} holds {_n(len(listing.images), 'image')} and no class folders: {remedy}")
 
 
 def _suggestion(by_name: list[str]) -> str:

@@ -128,9 +128,7 @@ def read_hdf5(files: Path | dict[str, Path]) -> Dataset:
         orders += [classes] if classes else []
         notes += more_notes
     if len(set(orders)) > 1:
-        raise DataError(
-            f"the files list different classes, {orders[0]} and {orders[1]}: they must be the same"
-        )
+        raise DataError(f"the files list different classes, {orders[0]} and {orders[1]}: they must be the same")
     ordered = [(part, pairs[part]) for part in ("", *SPLITS) if part in pairs]
     rows = [(part, pair, i) for part, pair in ordered for i in range(len(pair.labels))]
     first = next(iter(given.values()))
@@ -184,9 +182,7 @@ def _read_file(path: Path) -> tuple[dict[str, _Pair], tuple[str, ...], list[str]
         if len(set(classes)) < len(classes):
             raise DataError(f"{lists[0]} of {printable(path)} names a class twice: {', '.join(classes)}")
         pairs = {
-            part: _Pair(
-                path, role["x"][0], _labels(datasets[role["x"][0]], datasets[role["y"][0]], classes, path)
-            )
+            part: _Pair(path, role["x"][0], _labels(datasets[role["x"][0]], datasets[role["y"][0]], classes, path))
             for part, role in roles.items()
         }
     return pairs, classes, notes
@@ -208,9 +204,7 @@ def _labels(images: Any, targets: Any, classes: tuple[str, ...], path: Path) -> 
     labels = as_text(values.tolist())
     if not classes:
         return labels
-    meaning = (
-        {c: c for c in classes} if values.dtype.kind in "SUO" else {str(i): c for i, c in enumerate(classes)}
-    )
+    meaning = {c: c for c in classes} if values.dtype.kind in "SUO" else {str(i): c for i, c in enumerate(classes)}
     outside = next((label for label in labels if label not in meaning), None)
     if outside is not None:
         raise DataError(
@@ -227,9 +221,7 @@ def _opened_datasets(path: Path) -> Iterator[dict[str, Any]]:
     found: dict[str, Any] = {}
     try:
         with h5py.File(path, "r") as file:
-            file.visititems(
-                lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None
-            )
+            file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
             yield found
     except (OSError, RuntimeError, KeyError) as error:
         raise DataError(

@@ -188,9 +188,7 @@ def _from_file(raw: bytes, reader: str, at_least: int | None) -> np.ndarray:
     image = getattr(plugin, f"{reader}ImageFile")(io.BytesIO(raw))  # reads the header only
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise UnreadableImage(
-            f"{width}x{height} pixels, more than the limit of {MAX_PIXELS // 1_000_000} million"
-        )
+        raise UnreadableImage(f"{width}x{height} pixels, more than the limit of {MAX_PIXELS // 1_000_000} million")
     if reader != "Jpeg":
         return _tolerant(image)
     # Decoders fill what is missing with grey. The header, which may hold a whole thumbnail, does not count.
@@ -298,7 +296,5 @@ def thumbnail(raw: bytes | np.ndarray, size: int = 128) -> bytes:
     if scale < 1:
         shape = max(1, round(width * scale)), max(1, round(height * scale))
         picture = cv2.resize(picture, shape, interpolation=cv2.INTER_AREA)
-    _, encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85]
-    )
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
     return encoded.tobytes()

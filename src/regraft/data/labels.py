@@ -73,9 +73,7 @@ def labelled(
     kept = [i for i, label in enumerate(labels) if label]
     skipped = [*skipped, *(Skipped(names[i], "empty label") for i, label in enumerate(labels) if not label)]
     if not kept:
-        raise DataError(
-            f"{name} has no labelled image left: {len(skipped)} were skipped{_first_reason(skipped)}"
-        )
+        raise DataError(f"{name} has no labelled image left: {len(skipped)} were skipped{_first_reason(skipped)}")
     order = class_order(labels[i] for i in kept)
     if classes is not None:
         absent = [c for c in classes if c not in set(order)]

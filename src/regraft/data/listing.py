@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from regraft.data.columns import TABLE_EXTENSIONS
 from regraft.data.filenames import printable
-from regraft.data.hdf5 import HDF5_EXTENSIONS
 from regraft.data.splits import part_of
 from regraft.errors import DataError
 
@@ -89,7 +87,7 @@ def walk(folder: Path, seen: frozenset[tuple[int, int]] = frozenset()) -> Iterat
         waiting += [here / name for name in reversed(listing.folders)]
 
 
-def descend(folder: Path, *, classes: frozenset[str] = frozenset()) -> Path:
+def descend(folder: Path, *, classes: frozenset[str] = frozenset(), stop_at: tuple[str, ...] = ()) -> Path:
     """Return the folder where the data begin: below folders that hold just one folder, as after unzipping.
 
     Parameters
@@ -98,15 +96,16 @@ def descend(folder: Path, *, classes: frozenset[str] = frozenset()) -> Path:
         Where to begin.
     classes : frozenset of str
         Names of class folders, which are not descended into.
+    stop_at : tuple of str
+        Extensions of files that are data themselves, beside images.
     """
     for here, listing in walk(folder):
-        data_files = listing.images or listing.broken or listing.having(TABLE_EXTENSIONS + HDF5_EXTENSIONS)
-        if len(listing.folders) != 1 or data_files or listing.folders[0] in classes:
+        if len(listing.folders) != 1 or listing.images or listing.broken or listing.having(stop_at):
             return here
         child = here / listing.folders[0]
         below = list_folder(child)
-        wraps = below.folders or below.having(TABLE_EXTENSIONS + HDF5_EXTENSIONS)
-        if not wraps and not part_of(child.name) and child.name != here.name:
+        wraps = below.folders or below.having(stop_at) or part_of(child.name) or child.name == here.name
+        if not wraps or child.name in classes:
             return here  # a lone folder of images is a class
     return folder
 

@@ -80,14 +80,10 @@ def read_source(
     UsageError
         If an option means nothing for this source.
     """
-    options = _Options(
-        image_column, label_column, group_column, Path(images) if images else None, label_from_name
-    )
+    options = _Options(image_column, label_column, group_column, Path(images) if images else None, label_from_name)
     if isinstance(source, str | os.PathLike):
         if labels is not None:
-            raise UsageError(
-                f"labels belong to arrays and lists, and {printable(source)} has its own: leave them out"
-            )
+            raise UsageError(f"labels belong to arrays and lists, and {printable(source)} has its own: leave them out")
         return _read_path(_existing(source), options)
     options.refuse("images from Python")
     if isinstance(source, Dataset):
@@ -151,15 +147,13 @@ def _read_path(path: Path, options: _Options) -> Dataset:
 
 def _read_folder(folder: Path, options: _Options) -> Dataset:
     """Read a folder: for the HDF5 files or the one table in it, or else for its class folders."""
-    top = descend(folder)
+    top = descend(folder, stop_at=TABLE_EXTENSIONS + HDF5_EXTENSIONS)
     listing = list_folder(top)
     name = printable(folder.resolve().name)
     if not options.label_from_name:
         if (table := _lone_table(top, listing)) is not None:
             dataset = _read_table(table, options)
-            return replace(
-                dataset, name=name, notes=(f"labels are read from {printable(table.name)}", *dataset.notes)
-            )
+            return replace(dataset, name=name, notes=(f"labels are read from {printable(table.name)}", *dataset.notes))
         if files := _hdf5_files(top, listing):
             options.refuse("a folder of HDF5 files")
             return replace(read_hdf5(files), name=name)
@@ -197,7 +191,7 @@ def _list_folder(folder: Path) -> tuple[list[Any], list[str]]:
     files = [here / name for here, listing in walk(folder) for name in listing.images + listing.broken]
     if files:
         return list(files), [printable(file.relative_to(folder).as_posix()) for file in files]
-    top = descend(folder)
+    top = descend(folder, stop_at=TABLE_EXTENSIONS + HDF5_EXTENSIONS)
     listing = list_folder(top)
     for name in listing.having(TABLE_EXTENSIONS) + listing.having(HDF5_EXTENSIONS):
         if len(listing.others) == 1:

@@ -151,9 +151,7 @@ def folds(y: npt.NDArray[np.int64], groups: npt.NDArray[np.str_] | None, n_split
     made = [(train, test) for train, test in made if len(test)]
     if not made:
         what = "images" if groups is None else "groups"
-        raise DataError(
-            f"no class has two {what}, so nothing can be set aside to test on: add {what} to the classes"
-        )
+        raise DataError(f"no class has two {what}, so nothing can be set aside to test on: add {what} to the classes")
     return made
 
 
@@ -182,9 +180,7 @@ def _stratified_test(y: npt.NDArray[np.int64], test_size: float, seed: int) -> n
     spare = np.maximum(counts - 1, 0)
     total = min(max(1, round(test_size * len(y))), int(spare.sum()))
     if total == 0:
-        raise DataError(
-            "no class has two images, so nothing can be set aside to test on: add images to the classes"
-        )
+        raise DataError("no class has two images, so nothing can be set aside to test on: add images to the classes")
     quota = counts * test_size
     n_test = np.minimum(np.floor(quota).astype(int), spare)
     rng = np.random.default_rng(seed)
@@ -240,9 +236,7 @@ def _with_every_class(
     for c in np.setdiff1d(y[test], y[train]):
         if c in y[train]:
             continue
-        owners, sizes = np.unique(
-            groups[test][np.isin(groups[test], groups[test][y[test] == c])], return_counts=True
-        )
+        owners, sizes = np.unique(groups[test][np.isin(groups[test], groups[test][y[test] == c])], return_counts=True)
         moved = groups[test] == owners[np.argmin(sizes)]
         train, test = np.sort(np.concatenate([train, test[moved]])), test[~moved]
     return train, test

@@ -138,9 +138,7 @@ def _named_from(folder: Path, file: Path) -> str:
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
 
 
-def _check_most_are_found(
-    values: Sequence[str], files: Sequence[Path | None], table: Path, base: Path
-) -> None:
+def _check_most_are_found(values: Sequence[str], files: Sequence[Path | None], table: Path, base: Path) -> None:
     missing = [value for value, file in zip(values, files, strict=True) if value.strip() and file is None]
     n = sum(bool(value.strip()) for value in values)
     if n == 0:

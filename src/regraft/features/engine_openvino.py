@@ -133,7 +133,7 @@ def _keep(graph: Any, folder: Path) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _keep_exact(graph: Path, convolutions: int) -> ElementTree.ElementTree:
+def _keep_exact(graph: Path, convolutions: int) -> Any:
     """Return the graph with all up to its first convolutions marked to stay in float32."""
     tree = ElementTree.parse(graph)
     seen = 0
@@ -158,9 +158,7 @@ def _convert(backbone: Backbone) -> Any:
     network = FeatureNetwork(backbone.build(), backbone).eval()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing is deprecated in torch, and still what OpenVINO asks for
-        graph = openvino.convert_model(
-            network, example_input=torch.zeros(2, size, size, 3), input=[-1, size, size, 3]
-        )
+        graph = openvino.convert_model(network, example_input=torch.zeros(2, size, size, 3), input=[-1, size, size, 3])
     steps = openvino.preprocess.PrePostProcessor(graph)
     steps.input().tensor().set_element_type(openvino.Type.u8)
     return steps.build()

@@ -37,7 +37,7 @@ class TorchEngine:
         self.device = device or graphics_card() or "cpu"
         self.batch = 64 if self.device != "cpu" else 16
         network = FeatureNetwork(backbone.build(), backbone).eval()
-        self._network = network.to(self.device, memory_format=torch.channels_last)
+        self._network = network.to(self.device).to(memory_format=torch.channels_last)
         self._sink: Sink = lambda tags, values: None
         size = backbone.preprocessing.size
         with torch.inference_mode():

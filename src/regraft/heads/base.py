@@ -69,7 +69,7 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
         self.classes_, indices = np.unique(y, return_inverse=True)
         k = len(self.classes_)
         if k < 2:
-            raise ValueError(f"a head needs examples of 2 classes or more, not only of the class {y[0]!r}")
+            raise ValueError(f"a head needs examples of 2 classes or more, but y has only one class, '{y[0]}'")
         self.tensors_, settings = self._learn(X, indices, k, groups)
         self.settings_ = {"n_features": X.shape[1], **settings}
         return self

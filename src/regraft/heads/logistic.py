@@ -18,9 +18,19 @@ from regraft.heads.scoring import CHUNK, signed_power
 from regraft.heads.temperature import fit_temperature
 
 CS = tuple(10.0 ** np.arange(0.0, 4.1, 0.5))
-MARGIN = 0.01
+"""Default inverse strengths of the penalty."""
+
 DEFAULT_C = 100.0
 """Where no example can be held out, and C cannot be chosen."""
+
+MARGIN = 0.005
+"""Share by which the held-out log loss must fall to make a larger C worth it."""
+
+TOLERANCE, MAX_ITER = 1e-3, 200
+"""Largest entry of the preconditioned gradient at which a fit ends, and most L-BFGS iterations.
+
+Against 1e-5: the same objective to 4 digits and the same held-out accuracy, in a fifth of the time.
+"""
 
 
 class LogisticHead(Head):
@@ -40,10 +50,6 @@ class LogisticHead(Head):
         Folds over which C, power and temperature are chosen.
     cv_samples : int
         They are chosen on this many examples at most (or 20 a class, if that is more).
-    max_iter : int
-        Most L-BFGS iterations a fit.
-    tol : float
-        Largest entry of the preconditioned gradient at which a fit ends.
     seed : int
         Deals the examples into folds.
 
@@ -73,8 +79,6 @@ class LogisticHead(Head):
         powers: Sequence[float] = (1.0, 0.5),
         cv: Folds = 5,
         cv_samples: int = 1500,
-        max_iter: int = 200,
-        tol: float = 1e-3,
         seed: int = 0,
     ):
         self.Cs = Cs
@@ -82,8 +86,6 @@ class LogisticHead(Head):
         self.powers = powers
         self.cv = cv
         self.cv_samples = cv_samples
-        self.max_iter = max_iter
-        self.tol = tol
         self.seed = seed
 
     def _learn(
@@ -95,7 +97,7 @@ class LogisticHead(Head):
         choice = self._choose(X, y, k, Cs, train_test_pairs(y, self.cv, groups, self.seed))
         space = _PrincipalSpace(X, choice.power)
         everyone = np.ones((len(y), 1), bool)
-        weights = _minimize(space, y, k, everyone, choice.C, None, self.max_iter, self.tol)
+        weights = _minimize(space, y, k, everyone, choice.C)
         coef = space.back(weights[:-1, 0]).T * np.float32(choice.scale)
         intercept = weights[-1, 0] * np.float32(choice.scale) - coef @ space.mean
         settings = {"power": choice.power, "C": choice.C, "inverse_temperature": choice.scale}
@@ -120,7 +122,7 @@ class LogisticHead(Head):
             space = _PrincipalSpace(X if len(rows) == len(X) else X[rows], power)
             weights, least, worse = None, np.inf, 0
             for C in Cs:
-                weights = _minimize(space, y, k, train, C, weights, self.max_iter, self.tol)
+                weights = _minimize(space, y, k, train, C, weights)
                 logits = _logits(space.Z, weights)[held_out]
                 scale, loss = fit_temperature(logits, y[held_out[0]])
                 if loss < best.loss * (1 - MARGIN):
@@ -199,8 +201,8 @@ class _PrincipalSpace:
 
 def _logits(Z: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return logits (n, folds, k) of weights (r + 1, folds, k), the intercept last."""
-    slopes = weights[:-1].reshape(Z.shape[1], -1)
-    return (Z @ slopes).reshape(len(Z), *weights.shape[1:]) + weights[-1]
+    _, folds, k = weights.shape
+    return (Z @ weights[:-1].reshape(-1, folds * k)).reshape(len(Z), folds, k) + weights[-1]
 
 
 def _minimize(
@@ -209,9 +211,7 @@ def _minimize(
     k: int,
     train: npt.NDArray[np.bool_],
     C: float,
-    start: np.ndarray | None,
-    max_iter: int,
-    tol: float,
+    start: np.ndarray | None = None,
 ) -> npt.NDArray[np.float32]:
     """Fit one multinomial regression a fold, all together; return weights (r + 1, folds, k).
 
@@ -220,7 +220,7 @@ def _minimize(
     n, r = space.Z.shape
     folds = train.shape[1]
     share = (train / train.sum(axis=0)).astype(np.float32)[:, :, None]
-    penalty = space.variance.sum() / (C * train.sum(axis=0))
+    penalty = (space.variance.sum() or 1.0) / (C * train.sum(axis=0))
     # The Hessian is near (p (1 - p) x variance + penalty) along each axis: there the problem is round.
     curvature = 0.2 / k
     unit = np.ones((r + 1, folds))
@@ -242,7 +242,7 @@ def _minimize(
         logits[own] -= 1
         logits *= share
         gradient = np.empty_like(weights)
-        gradient[:-1] = (space.Z.T @ logits.reshape(n, -1)).reshape(r, folds, k)
+        gradient[:-1] = (space.Z.T @ logits.reshape(n, folds * k)).reshape(r, folds, k)
         gradient[-1] = logits.sum(axis=0)
         pull = penalty * weights[:-1]
         loss += 0.5 * np.sum(pull * weights[:-1], dtype=np.float64)
@@ -250,6 +250,6 @@ def _minimize(
         return float(loss), (unit * gradient).ravel().astype(np.float64)
 
     point = np.zeros(unit.size * k) if start is None else (start / unit).ravel().astype(np.float64)
-    options = {"maxiter": max_iter, "gtol": tol, "ftol": 0.0}
+    options = {"maxiter": MAX_ITER, "gtol": TOLERANCE, "ftol": 0.0, "maxcor": 5}
     found = minimize(loss_and_gradient, point, jac=True, method="L-BFGS-B", options=options)
     return unit * found.x.reshape(r + 1, folds, k).astype(np.float32)

@@ -126,11 +126,99 @@ class MLPHead(Head):
         from torch import nn
 
         layers: list[nn.Module] = []
-        for width, following in zip([d, *self.units], [*self.units, k], strict=True):
-            linear = nn.Linear(width, following)
-            nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
-            nn.init.zeros_(linear.bias)
-            layers.append(linear)
-            if len(layers) and following is not k:
-                pass
-        return nn.Sequential(*layers)
+        width = d
+        for units in self.units:
+            layers += [_he_linear(width, units)]
+            layers += [nn.BatchNorm1d(units)] if self.batch_norm else []
+            layers += [nn.ReLU(), nn.Dropout(self.dropout)]
+            width = units
+        return nn.Sequential(*layers, _he_linear(width, k))
+
+    def _train(
+        self,
+        network: torch.nn.Sequential,
+        inputs: torch.Tensor,
+        labels: torch.Tensor,
+        train: Index,
+        held_out: Index,
+    ) -> int:
+        """Train `network` in place, leave it as it was after its best epoch, and return that epoch."""
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        # Batch normalisation cannot learn from a batch of one.
+        batches = [b for b in range(0, len(train), self.batch_size) if len(train) - b > 1]
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+        )
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=self.learning_rate, total_steps=self.epochs * len(batches)
+        )
+        rows = torch.from_numpy(train)
+        best, best_epoch, best_weights = float("inf"), self.epochs, None
+        for epoch in range(1, self.epochs + 1):
+            network.train()
+            rows = rows[torch.randperm(len(rows))]
+            for start in batches:
+                batch = rows[start : start + self.batch_size]
+                optimizer.zero_grad()
+                cross_entropy(network(inputs[batch]), labels[batch]).backward()
+                optimizer.step()
+                cycle.step()
+            if not len(held_out):
+                continue
+            loss = float(cross_entropy(_logits(network, inputs[held_out]), labels[held_out]))
+            if loss < best:
+                best, best_epoch = loss, epoch
+                best_weights = {name: value.clone() for name, value in network.state_dict().items()}
+            elif epoch - best_epoch >= self.patience:
+                break
+        if best_weights is not None:
+            network.load_state_dict(best_weights)
+        return best_epoch
+
+
+def _he_linear(width: int, units: int) -> torch.nn.Linear:
+    from torch import nn
+
+    linear = nn.Linear(width, units)
+    nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+def _logits(network: torch.nn.Sequential, inputs: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    network.eval()
+    with torch.inference_mode():
+        return torch.cat([network(part) for part in inputs.split(CHUNK)])
+
+
+def _folded(
+    network: torch.nn.Sequential, mean: np.ndarray, spread: float, scale: float
+) -> dict[str, np.ndarray]:
+    """Return the network as plain linear maps: input scaling, batch normalisation and temperature in them."""
+    from torch import nn
+
+    maps: list[tuple[np.ndarray, np.ndarray]] = []
+    for layer in network:
+        if isinstance(layer, nn.Linear):
+            maps.append((layer.weight.detach().numpy().copy(), layer.bias.detach().numpy().copy()))
+        elif isinstance(layer, nn.BatchNorm1d):
+            running_mean, variance, gain, offset = (
+                tensor.detach().numpy()
+                for tensor in (layer.running_mean, layer.running_var, layer.weight, layer.bias)
+                if tensor is not None
+            )
+            gain = gain / np.sqrt(variance + layer.eps)
+            weight, bias = maps[-1]
+            maps[-1] = (gain[:, None] * weight, gain * (bias - running_mean) + offset)
+    weight, bias = maps[0]
+    weight = weight / np.float32(spread)
+    maps[0] = (weight, bias - weight @ mean)
+    maps[-1] = tuple(np.float32(scale) * part for part in maps[-1])  # type: ignore[assignment]
+    tensors = {}
+    for i, (weight, bias) in enumerate(maps):
+        tensors[f"weight_{i}"], tensors[f"bias_{i}"] = weight.astype(np.float32), bias.astype(np.float32)
+    return tensors

@@ -1,0 +1,118 @@
+"""What runs a network here, and in which precision: the fastest that has shown to agree with float32."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from regraft.backbones.registry import Backbone
+from regraft.data.images import decode, read_bytes
+from regraft.errors import UnreadableImage, UsageError
+from regraft.features.engine_openvino import OpenVINOEngine, Sink, engine_folder
+from regraft.features.engine_openvino import precisions as openvino_precisions
+from regraft.features.engine_torch import TorchEngine, graphics_card
+
+EngineName = Literal["auto", "openvino", "torch"]
+
+MINIMUM_COSINE = 0.999
+"""A faster precision serves only where its features agree with float32's this well, on average."""
+
+
+class Engine(Protocol):
+    """What runs a network on batches of pixels."""
+
+    name: str
+    precision: str
+    batch: int
+    width: int
+
+    def start(self, sink: Sink) -> None: ...
+
+    def submit(self, tags: list[int], pixels: np.ndarray) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+def engine_name(engine: EngineName) -> str:
+    if engine not in ("auto", "openvino", "torch"):
+        raise UsageError(f"--engine must be auto, openvino or torch, not {engine!r}.")
+    if engine != "auto":
+        return engine
+    return "torch" if graphics_card() else "openvino"
+
+
+def available_precisions(kind: str) -> tuple[str, ...]:
+    """Return the precisions of an engine on this machine, the fastest first; the last is float32."""
+    if kind == "openvino":
+        return openvino_precisions()
+    return ("f16", "f32") if graphics_card() else ("f32",)
+
+
+def settle_precision(backbone: Backbone, kind: str, wanted: str, examples: Sequence[Any], root: Path) -> str:
+    """Return the precision to compute in: the fastest that has shown to agree with float32 for these weights."""
+    available = available_precisions(kind)
+    if wanted != "auto":
+        # A processor without the stored precision computes in float32, which agrees with it.
+        return wanted if wanted in available else "f32"
+    if len(available) == 1:
+        return available[0]
+    record = engine_folder(backbone, root).with_suffix(f".{kind}.json")
+    try:
+        return str(json.loads(record.read_text())["precision"])
+    except (OSError, ValueError, KeyError):
+        pass
+    pixels = _sample(backbone, examples)
+    if pixels is None:
+        return "f32"
+    exact = _run_once(open_engine(backbone, kind, "f32", root), pixels)
+    for precision in available:
+        agrees = mean_cosine(_run_once(open_engine(backbone, kind, precision, root), pixels), exact)
+        if agrees >= MINIMUM_COSINE:
+            break
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text(json.dumps({"precision": precision, "cosine": agrees}))
+    except OSError:
+        pass  # it will be checked again
+    return precision
+
+
+def mean_cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the mean cosine between the rows of two arrays (n, d); rows without length agree, unknown ones do not."""
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosines = np.where(norms > 0, (a * b).sum(1) / norms, 1.0)
+    return float(np.nan_to_num(cosines, nan=0.0).mean())
+
+
+def _sample(backbone: Backbone, examples: Sequence[Any], count: int = 16) -> np.ndarray | None:
+    """Return the pixels (<= count, size, size, 3) of the first readable pictures."""
+    pixels = []
+    for example in islice(examples, 8 * count):
+        try:
+            image = decode(read_bytes(example), backbone.preprocessing.short_side)
+        except UnreadableImage:
+            continue
+        pixels.append(backbone.preprocessing.apply(image))
+        if len(pixels) == count:
+            break
+    return np.stack(pixels) if pixels else None
+
+
+def _run_once(engine: Engine, pixels: np.ndarray) -> np.ndarray:
+    found: list[np.ndarray] = []
+    engine.start(lambda tags, values: found.append(values))
+    engine.submit(list(range(len(pixels))), pixels)
+    engine.finish()
+    return found[0]
+
+
+def open_engine(backbone: Backbone, kind: str, precision: str, root: Path | None) -> Engine:
+    if kind == "openvino":
+        return OpenVINOEngine(backbone, precision, root)
+    return TorchEngine(backbone, precision)

@@ -1,0 +1,207 @@
+"""The pass itself: a few threads read, look up and decode ahead while the engines compute."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regraft.backbones.registry import Backbone
+from regraft.data.dataset import Skipped
+from regraft.data.images import decode, digest, read_bytes
+from regraft.errors import DataError, UnreadableImage
+from regraft.features.cache import FeatureCache
+from regraft.features.engine_openvino import Sink
+from regraft.features.engines import Engine, open_engine
+
+MAXIMUM_UNREADABLE = 0.05
+"""Above this share of unreadable pictures something is wrong with the data, and the job stops."""
+
+Progress = Callable[[int, int], None]
+
+
+def producer(backbone: Backbone, precision: str) -> dict[str, Any]:
+    """Return all that a picture's features depend on beside its bytes."""
+    return {
+        "backbone": backbone.name,
+        "weights": backbone.weights.sha256(),
+        "preprocessing": backbone.preprocessing.to_dict(),
+        "pool": backbone.pool,
+        "precision": precision,
+    }
+
+
+@dataclass
+class Lane:
+    """One backbone's way through the pass: its store, its engine (opened when first needed), its batch."""
+
+    backbone: Backbone
+    kind: str
+    precision: str
+    root: Path
+
+    def __post_init__(self) -> None:
+        self.store = FeatureCache(producer(self.backbone, self.precision), self.root)
+        self.engine: Engine | None = None
+        self.tags: list[int] = []
+        self.pixels: list[np.ndarray] = []
+
+    def open(self, sink: Sink) -> Engine:
+        if self.engine is None:
+            self.engine = open_engine(self.backbone, self.kind, self.precision, self.root)
+            self.engine.start(sink)
+        return self.engine
+
+    def add(self, tag: int, pixels: np.ndarray, sink: Sink) -> None:
+        self.tags.append(tag)
+        self.pixels.append(pixels)
+        if len(self.tags) >= self.open(sink).batch:
+            self.send()
+
+    def send(self) -> None:
+        if self.engine is not None and self.tags:
+            self.engine.submit(self.tags, np.stack(self.pixels))
+            self.tags, self.pixels = [], []
+
+    def finish(self) -> None:
+        self.send()
+        if self.engine is not None:
+            self.engine.finish()
+
+    def close(self) -> None:
+        """Let the batches under way come home, whatever happened, and keep them."""
+        if self.engine is not None:
+            self.engine.finish()
+        self.store.close()
+
+
+@dataclass
+class _Prepared:
+    """One picture on its way: what the cache had, and pixels for the networks that must still see it."""
+
+    digest: str = ""
+    found: dict[int, np.ndarray] = field(default_factory=dict)
+    pixels: dict[int, np.ndarray] = field(default_factory=dict)
+    reason: str | None = None
+
+
+class Pass:
+    """One run over the examples: a few threads read and decode ahead while the engines compute."""
+
+    def __init__(
+        self,
+        examples: Sequence[Any],
+        names: Sequence[str],
+        lanes: list[Lane],
+        skip_unreadable: bool,
+        progress: Progress | None,
+    ) -> None:
+        self.examples, self.names, self.lanes = examples, names, lanes
+        self.skip_unreadable, self.progress = skip_unreadable, progress
+        self.skipped: list[Skipped] = []
+        self.hits = self.misses = 0
+        self.digests: dict[int, str] = {}
+        self.values: np.ndarray | None = None
+        self.columns: list[slice] = []
+
+    def run(self) -> tuple[np.ndarray, np.ndarray]:
+        read = np.zeros(len(self.examples), bool)
+        for position, prepared in enumerate(self._prepared()):
+            if prepared.reason is None:
+                read[position] = True
+                self._take(position, prepared)
+            else:
+                self._skip(position, prepared.reason)
+            if self.progress is not None:
+                self.progress(position + 1, len(self.examples))
+        for lane in self.lanes:
+            lane.finish()
+        if self.values is None:
+            return np.empty((len(read), 0), np.float32), read
+        return self.values, read
+
+    def _prepared(self) -> Iterator[_Prepared]:
+        """Prepare pictures a window ahead, and hand them out in order."""
+        workers = max(1, min(16, os.cpu_count() or 1))
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="regraft-decode")
+        try:
+            window: deque[Future[_Prepared]] = deque()
+            for position in range(len(self.examples)):
+                window.append(pool.submit(self._prepare, position))
+                if len(window) >= 32 * workers:
+                    yield window.popleft().result()
+            while window:
+                yield window.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _prepare(self, position: int) -> _Prepared:
+        try:
+            raw = read_bytes(self.examples[position])
+            prepared = _Prepared(digest(raw))
+            missing = []
+            for number, lane in enumerate(self.lanes):
+                values = lane.store.get(prepared.digest)
+                if values is None:
+                    missing.append(number)
+                else:
+                    prepared.found[number] = values
+            if missing:
+                pixels = [self.lanes[number].backbone.preprocessing for number in missing]
+                image = decode(raw, max(wanted.short_side for wanted in pixels))
+                prepared.pixels = {n: wanted.apply(image) for n, wanted in zip(missing, pixels, strict=True)}
+        except UnreadableImage as error:
+            return _Prepared(reason=str(error))
+        return prepared
+
+    def _take(self, position: int, prepared: _Prepared) -> None:
+        if self.values is None:
+            self._make_room(prepared)
+        self.hits += len(prepared.found)
+        self.misses += len(prepared.pixels)
+        for number, values in prepared.found.items():
+            self._place(number, [position], values[None])
+        if prepared.pixels:
+            self.digests[position] = prepared.digest
+        for number, pixels in prepared.pixels.items():
+            self.lanes[number].add(position, pixels, self._sink(number))
+
+    def _arrive(self, number: int, tags: list[int], values: np.ndarray) -> None:
+        """Take an engine's batch: called from the engine's own thread."""
+        store = self.lanes[number].store
+        for tag, row in zip(tags, values, strict=True):
+            store.put(self.digests[tag], row)
+        self._place(number, tags, values)
+
+    def _place(self, number: int, tags: list[int], values: np.ndarray) -> None:
+        assert self.values is not None
+        self.values[tags, self.columns[number]] = values
+
+    def _make_room(self, first: _Prepared) -> None:
+        """Lay out one array for all backbones side by side, from the first picture's widths."""
+        edges = [0]
+        for number, lane in enumerate(self.lanes):
+            found = first.found.get(number)
+            edges.append(edges[-1] + (lane.open(self._sink(number)).width if found is None else len(found)))
+        self.columns = [slice(start, stop) for start, stop in pairwise(edges)]
+        self.values = np.empty((len(self.examples), edges[-1]), np.float32)
+
+    def _sink(self, number: int) -> Sink:
+        return lambda tags, values: self._arrive(number, tags, values)
+
+    def _skip(self, position: int, reason: str) -> None:
+        self.skipped.append(Skipped(self.names[position], reason))
+        share = len(self.skipped) / len(self.examples)
+        if share > MAXIMUM_UNREADABLE and not self.skip_unreadable:
+            listed = "; ".join(f"{skipped.name}: {skipped.reason}" for skipped in self.skipped[:3])
+            raise DataError(
+                f"At most 5% of the pictures may be unreadable, but {len(self.skipped)} of {len(self.examples)} "
+                f"already are ({listed}); mend or remove them, or go on without them with --skip-unreadable."
+            )

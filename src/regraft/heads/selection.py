@@ -1,0 +1,202 @@
+"""Which head suits the data: compared on examples that it has not seen, never on the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from regraft.errors import DataError, UsageError
+from regraft.heads import HEADS, build_head, head_class
+from regraft.heads.base import Head
+from regraft.heads.folds import Folds, train_test_pairs
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """How one head did on held-out examples.
+
+    Parameters
+    ----------
+    name : str
+        The head's name in `HEADS`.
+    accuracy : float
+        Share of the held-out examples that it classified rightly.
+    accuracy_se : float
+        Standard error of that share.
+    log_loss : float
+        Mean of -log(probability of the true class), in nats.
+    settings : dict
+        What the head chose for itself on all training examples.
+    """
+
+    name: str
+    accuracy: float
+    accuracy_se: float
+    log_loss: float
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The chosen head, and what it was chosen from.
+
+    Parameters
+    ----------
+    head : Head
+        The chosen head, fitted on all training examples.
+    name : str
+        Its name in `HEADS`.
+    candidates : tuple of Candidate
+        All heads that were compared, in the order of `HEADS`.
+    held_out_proba : array of shape (m, k)
+        Probabilities the chosen head's method gave to examples it had not seen.
+    held_out_index : int array of shape (m,)
+        Whose they are: rows of X, or of X_val where there is a validation set.
+    """
+
+    head: Head
+    name: str
+    candidates: tuple[Candidate, ...]
+    held_out_proba: npt.NDArray[np.float64]
+    held_out_index: npt.NDArray[np.intp]
+
+
+def select_head(
+    X: npt.NDArray[np.float32],
+    y: npt.ArrayLike,
+    heads: Sequence[str] = tuple(HEADS),
+    folds: Folds = 5,
+    seed: int = 0,
+    *,
+    groups: npt.ArrayLike | None = None,
+    validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+) -> Selection:
+    """Compare heads on held-out examples and return the best, fitted on all of X.
+
+    The most accurate head wins. Heads whose accuracy is within one standard error (of the paired
+    difference) of it are its equals; of those the least log loss wins, and where that too is within one
+    standard error, the simplest.
+
+    Parameters
+    ----------
+    X : array of shape (n, d)
+        Features of the training examples.
+    y : array of shape (n,)
+        Their labels.
+    heads : sequence of str
+        Names of the heads to compare.
+    folds : int or sequence of (train, test) pairs
+        Folds of X on which they are compared. Every head chooses its own settings anew inside each.
+    seed : int
+        Deals the examples into folds, and is passed to the heads that take one.
+    groups : array of shape (n,), optional
+        Examples of one group are held out together.
+    validation : (X_val, y_val), optional
+        Features and labels to compare on instead; the folds are not used then.
+
+    Returns
+    -------
+    Selection
+
+    Raises
+    ------
+    UsageError
+        For no head, or an unknown one.
+    DataError
+        If X has one class only, no example can be held out, or y_val has a class that y has not.
+    """
+    if not heads:
+        raise UsageError(f"name at least one head of {', '.join(HEADS)}")
+    for name in heads:
+        head_class(name)
+    names = [name for name in HEADS if name in heads]
+    X, groups = np.asarray(X), None if groups is None else np.asarray(groups)
+    classes, truth = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise DataError(f"a classifier needs 2 classes or more, but every training example is {classes[0]!r}")
+    if validation is None:
+        pairs = train_test_pairs(truth, folds, groups, seed)
+        if not pairs:
+            raise DataError(
+                "no example can be held out to compare heads: add images until one class has 2 or more"
+            )
+        index = np.concatenate([test for _, test in pairs])
+        target = truth[index]
+    else:
+        target = _indices(np.asarray(validation[1]), classes)
+        index = np.arange(len(target))
+    fitted, proba = {}, {}
+    for name in names:
+        fitted[name] = _fit(name, X, truth, groups, seed)
+        if validation is None:
+            proba[name] = _out_of_fold(name, X, truth, groups, seed, pairs)
+        else:
+            proba[name] = fitted[name].predict_proba(validation[0])
+        fitted[name].classes_ = classes
+    return _best(names, fitted, proba, target, index)
+
+
+def _fit(name: str, X: np.ndarray, truth: np.ndarray, groups: np.ndarray | None, seed: int) -> Head:
+    head = build_head(name)
+    if "seed" in head.get_params():
+        head.set_params(seed=seed)
+    return head.fit(X, truth, groups)
+
+
+def _out_of_fold(
+    name: str, X: np.ndarray, truth: np.ndarray, groups: np.ndarray | None, seed: int, pairs: list
+) -> npt.NDArray[np.float64]:
+    """Return the probabilities (m, k) of every fold's test examples, fold after fold."""
+    parts = []
+    for train, test in pairs:
+        head = _fit(name, X[train], truth[train], None if groups is None else groups[train], seed)
+        # A class the fold has not seen gets what one example more would have earned it.
+        proba = np.full((len(test), truth.max() + 1), 1 / (len(train) + 1))
+        proba[:, head.classes_] = head.predict_proba(X[test])
+        parts.append(proba / proba.sum(axis=1, keepdims=True))
+    return np.concatenate(parts)
+
+
+def _best(
+    names: list[str], fitted: dict[str, Head], proba: dict[str, np.ndarray], y: np.ndarray, index: np.ndarray
+) -> Selection:
+    right = {name: (proba[name].argmax(axis=1) == y).astype(float) for name in names}
+    rows = np.arange(len(y))
+    loss = {name: -np.log(np.maximum(proba[name][rows, y], 1e-12)) for name in names}
+    candidates = tuple(
+        Candidate(
+            name=name,
+            accuracy=float(right[name].mean()),
+            accuracy_se=_standard_error(right[name]),
+            log_loss=float(loss[name].mean()),
+            settings=fitted[name].state()[1],
+        )
+        for name in names
+    )
+    most_accurate = max(names, key=lambda name: right[name].mean())
+    equals = [name for name in names if _within_error(right[most_accurate] - right[name])]
+    surest = min(equals, key=lambda name: loss[name].mean())
+    best = next(name for name in equals if _within_error(loss[name] - loss[surest]))
+    return Selection(fitted[best], best, candidates, proba[best], index)
+
+
+def _standard_error(values: np.ndarray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("inf")
+
+
+def _within_error(difference: np.ndarray) -> bool:
+    """Return whether the mean of paired differences (m,), 0 or more, is within its standard error of 0."""
+    return float(difference.mean()) <= _standard_error(difference)
+
+
+def _indices(labels: np.ndarray, classes: np.ndarray) -> npt.NDArray[np.intp]:
+    strangers = labels[~np.isin(labels, classes)]
+    if len(strangers):
+        raise DataError(
+            f"the validation set has the class {strangers[0]!r}, of which there is no training example"
+        )
+    return np.searchsorted(classes, labels)

@@ -1,0 +1,87 @@
+"""The probe: a head on frozen features, chosen and evaluated without ever looking at the test part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regraft.data.dataset import Dataset
+from regraft.data.splits import folds
+from regraft.evaluation import metrics
+from regraft.evaluation.metrics import Evaluation
+
+if TYPE_CHECKING:
+    from regraft.heads.selection import Selection
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A chosen and fitted head, and what it says of pictures that it was not chosen or fitted by.
+
+    Parameters
+    ----------
+    selection : Selection
+        The head and the ones it was compared with.
+    test_index : int array of shape (m,)
+        Positions of the predicted pictures.
+    test_probabilities : float array of shape (m, k)
+    validation : dict of str to Evaluation
+        "val", where there is a validation part.
+    """
+
+    selection: Selection
+    test_index: np.ndarray
+    test_probabilities: np.ndarray
+    validation: dict[str, Evaluation]
+
+
+def probe(dataset: Dataset, values: np.ndarray, protocol: str, heads: dict[str, dict[str, Any]], seed: int) -> Probe:
+    """Choose and fit a head on the training part, and predict the test part, which nothing was chosen by."""
+    if protocol == "cross-validation":
+        return _cross_validate(dataset, values, heads, seed)
+    train, val, test = (dataset.part(part) for part in ("train", "val", "test"))
+    selection = _select(dataset, values, train, heads, seed, val)
+    validation = {}
+    if len(val):
+        validation["val"] = metrics.evaluate(
+            dataset.y[val], selection.head.predict_proba(values[val]), dataset.class_names
+        )
+    return Probe(selection, test, selection.head.predict_proba(values[test]), validation)
+
+
+def _cross_validate(dataset: Dataset, values: np.ndarray, heads: dict[str, dict[str, Any]], seed: int) -> Probe:
+    """Predict every picture by a head chosen and fitted without it; then fit the one to keep on all of them."""
+    probabilities = np.zeros((len(dataset), len(dataset.class_names)), np.float32)
+    predicted = np.zeros(len(dataset), bool)
+    for train, test in folds(dataset.y, dataset.groups, FOLDS, seed):
+        probabilities[test] = _select(dataset, values, train, heads, seed).head.predict_proba(values[test])
+        predicted[test] = True
+    everything = _select(dataset, values, np.arange(len(dataset)), heads, seed)
+    return Probe(everything, np.flatnonzero(predicted), probabilities[predicted], {})
+
+
+def _select(
+    dataset: Dataset,
+    values: np.ndarray,
+    train: np.ndarray,
+    heads: dict[str, dict[str, Any]],
+    seed: int,
+    val: np.ndarray | None = None,
+) -> Selection:
+    """Choose among the heads: on the validation part where there is one, else by cross-validation on train."""
+    from regraft.heads.selection import select_head
+
+    groups = None if dataset.groups is None else dataset.groups[train]
+    validation = None if val is None or not len(val) else (values[val], dataset.y[val])
+    return select_head(
+        values[train],
+        dataset.y[train],
+        heads,
+        folds=folds(dataset.y[train], groups, FOLDS, seed),
+        seed=seed,
+        validation=validation,
+    )
