@@ -73,15 +73,20 @@ def _select(
     val: np.ndarray | None = None,
 ) -> Selection:
     """Choose among the heads: on the validation part where there is one, else by cross-validation on train."""
+    from threadpoolctl import threadpool_limits
+
     from regraft.heads.selection import select_head
 
     groups = None if dataset.groups is None else dataset.groups[train]
     validation = None if val is None or not len(val) else (values[val], dataset.y[val])
-    return select_head(
-        values[train],
-        dataset.y[train],
-        heads,
-        folds=folds(dataset.y[train], groups, FOLDS, seed),
-        seed=seed,
-        validation=validation,
-    )
+    # These matrices are small: threads of a linear algebra library that wait for each other cost ten times the work.
+    with threadpool_limits(limits=1):
+        return select_head(
+            values[train],
+            dataset.y[train],
+            heads,
+            folds=folds(dataset.y[train], groups, FOLDS, seed),
+            seed=seed,
+            groups=groups,
+            validation=validation,
+        )

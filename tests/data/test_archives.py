@@ -36,11 +36,12 @@ def files_in(folder):
 
 def test_zip(tmp_path):
     path = zip_of(tmp_path / "data.zip", [("a/", b""), ("a/b/1.jpg", b"one"), ("win\\2.jpg", b"two")])
-    folder = extract(path)
-    assert files_in(folder.name) == {"a/b/1.jpg": b"one", "win/2.jpg": b"two"}
-    assert "data.zip" in folder.name
-    folder.cleanup()
-    assert not Path(folder.name).exists()
+    unpacked = extract(path)
+    folder = unpacked.path
+    assert files_in(folder) == {"a/b/1.jpg": b"one", "win/2.jpg": b"two"}
+    assert folder.name.startswith("data.zip-")
+    del unpacked
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(("name", "mode"), [("d.tar", "w"), ("d.tar.gz", "w:gz"), ("d.tgz", "w:gz"),
@@ -49,8 +50,8 @@ def test_tar(tmp_path, name, mode):
     directory = tarfile.TarInfo("a")
     directory.type = tarfile.DIRTYPE
     path = tar_of(tmp_path / name, [(directory, b""), (tarfile.TarInfo("a/1.jpg"), b"one")], mode)
-    with extract(path) as folder:
-        assert files_in(folder) == {"a/1.jpg": b"one"}
+    unpacked = extract(path)
+    assert files_in(unpacked.path) == {"a/1.jpg": b"one"}
     assert archive_stem(path) == "d"
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from regraft.data.finding import Finder, find_images, find_labels, find_split, named
+from regraft.data.listing import list_folder
 from regraft.errors import DataError
 
 
@@ -21,13 +22,14 @@ def test_files_are_found_by_name_and_by_stem(pictures):
 
 
 def test_each_folder_is_listed_once(pictures, monkeypatch):
-    from regraft.data import finding
-
     root = pictures("a.jpg", "b.jpg")
     listed = []
-    monkeypatch.setattr(finding, "list_folder", lambda folder: listed.append(folder) or real(folder))
-    from regraft.data.listing import list_folder as real
 
+    def counted(folder):
+        listed.append(folder)
+        return list_folder(folder)
+
+    monkeypatch.setattr("regraft.data.finding.list_folder", counted)
     finder = Finder(root)
     assert finder.find("a") and finder.find("b")
     assert listed == [root]
@@ -65,7 +67,7 @@ def test_the_label_column():
     assert find_labels({"id": [], "odd": []}, None, {"id"}, table) == "odd"
     assert find_labels({"id": [], "odd": [], "x": []}, "x", {"id"}, table) == "x"
     for columns in ({"id": [], "a": [], "b": []}, {"id": [], "label": [], "class": []}, {"id": []}):
-        with pytest.raises(DataError, match="holds the label is not obvious: .*name it with --label-column"):
+        with pytest.raises(DataError, match=r"holds the label is not obvious: .*name it with --label-column"):
             find_labels(columns, None, {"id"}, table)
 
 
@@ -79,7 +81,7 @@ def test_the_split_column():
 
 def test_an_unknown_column_is_answered_with_the_nearest():
     columns = {"image": [], "Label": []}
-    with pytest.raises(DataError, match="no column 'lable' for --label-column: it has .*; did you mean 'Label'?"):
+    with pytest.raises(DataError, match=r"no column 'lable' for --label-column: it has .*; did you mean 'Label'\?"):
         named(columns, "lable", Path("t.csv"), "--label-column")
-    with pytest.raises(DataError, match="it has the columns 'image', 'Label'$"):
+    with pytest.raises(DataError, match=r"it has the columns 'image', 'Label'$"):
         named(columns, "zzz", Path("t.csv"), "--label-column")

@@ -94,7 +94,7 @@ def test_an_unlabelled_test_part_is_noted(store):
         ({"x": np.moveaxis(PIXELS, 3, 1), "y": LABELS}, "move the channels to the end"),
         ({"x": PIXELS.astype(float), "y": LABELS}, "fractions from 0 to 1, and are float64"),
         ({"x": PIXELS, "y": LABELS[:5]}, r"one label for each of the 6 images of x, and has the shape \(5,\)"),
-        ({"x": PIXELS, "y": LABELS + 1, "list_classes": [b"a", b"b"]}, "must be one of 0, 1 for its classes, and has 2"),
+        ({"x": PIXELS, "y": LABELS + 1, "list_classes": [b"a", b"b"]}, "one of 0, 1 for its classes, and has 2"),
         ({"x": PIXELS, "y": [b"a", b"b"] * 2 + [b"c"] * 2, "classes": [b"a", b"b"]}, "one of a, b .* and has c"),
         ({"x": PIXELS, "y": LABELS, "list_classes": [b"a", b"a"]}, "names a class twice: a, a"),
         ({"x": PIXELS, "y": LABELS * 0}, "only one class, '0'"),

@@ -124,7 +124,7 @@ def test_single_files_are_refused(tmp_path, extension):
 
 
 def test_what_does_not_exist_is_answered_with_the_nearest(classes):
-    with pytest.raises(DataError, match="dat does not exist: did you mean .*/data?"):
+    with pytest.raises(DataError, match=r"dat does not exist: did you mean .*/data\?"):
         read_source(classes.parent / "dat")
     with pytest.raises(DataError, match="does not exist: check the path"):
         read_source(classes / "no" / "where")

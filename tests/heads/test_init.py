@@ -9,7 +9,9 @@ from regraft.heads.scoring import SCORERS
 
 
 def test_scoring_a_stored_head_imports_neither_sklearn_nor_torch():
-    code = "import sys, regraft.heads, regraft.heads.scoring as s; print({'sklearn', 'torch', 'scipy'} & set(sys.modules))"
+    code = (
+        "import sys, regraft.heads, regraft.heads.scoring as s; print({'sklearn', 'torch', 'scipy'} & set(sys.modules))"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
 

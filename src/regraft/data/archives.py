@@ -8,6 +8,7 @@ import shutil
 import stat
 import tarfile
 import tempfile
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -36,7 +37,22 @@ def archive_stem(path: Path) -> str:
     return path.name.removesuffix(path.name[len(path.name) - len(extension) :])
 
 
-def extract(path: Path) -> tempfile.TemporaryDirectory[str]:
+class Unpacked:
+    """A temporary folder that is removed when the last reference to this object goes.
+
+    Parameters
+    ----------
+    name : str
+        What the folder's own name begins with, so that messages about files in it can be understood.
+    """
+
+    # tempfile.TemporaryDirectory does the same, but warns that it was not closed.
+    def __init__(self, name: str) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix=f"{name[-64:]}-"))
+        self.remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+def extract(path: Path) -> Unpacked:
     """Unpack an archive into a temporary folder, which goes when the returned object goes.
 
     Parameters
@@ -46,7 +62,7 @@ def extract(path: Path) -> tempfile.TemporaryDirectory[str]:
 
     Returns
     -------
-    tempfile.TemporaryDirectory
+    Unpacked
 
     Raises
     ------
@@ -54,18 +70,17 @@ def extract(path: Path) -> tempfile.TemporaryDirectory[str]:
         If the archive is damaged, encrypted, or too large, or has members that point outside
         of it, links or devices.
     """
-    # The prefix makes messages about files below name the archive.
-    folder = tempfile.TemporaryDirectory(prefix=f"{path.name[-64:]}-", ignore_cleanup_errors=True)
+    unpacked = Unpacked(path.name)
     try:
-        budget = min(MAX_BYTES, shutil.disk_usage(folder.name).free - _SPARE)
-        _unpack(path, Path(folder.name), budget)
-    except (*_BROKEN, NotImplementedError, UnicodeError) as error:
-        folder.cleanup()
+        budget = max(0, min(MAX_BYTES, shutil.disk_usage(unpacked.path).free - _SPARE))
+        _unpack(path, unpacked.path, budget)
+    except (*_BROKEN, NotImplementedError, ValueError) as error:
+        unpacked.remove()
         raise DataError(f"the archive {printable(path)} cannot be unpacked: {error or type(error).__name__}") from error
     except BaseException:
-        folder.cleanup()
+        unpacked.remove()
         raise
-    return folder
+    return unpacked
 
 
 def _unpack(path: Path, folder: Path, budget: int) -> None:

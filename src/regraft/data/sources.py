@@ -130,7 +130,7 @@ def _read_path(path: Path, options: _Options) -> Dataset:
     kind = _kind(path)
     if kind == "archive":
         unpacked = extract(path)
-        dataset = _read_path(Path(unpacked.name), options)
+        dataset = _read_path(unpacked.path, options)
         return replace(dataset, name=printable(archive_stem(path)), _keep=unpacked)
     if kind == "folder":
         return _read_folder(path, options)
@@ -222,7 +222,7 @@ class _Unpacked(type(Path())):  # type: ignore[misc]
 
 def _list_archive(path: Path) -> tuple[list[Any], list[str]]:
     unpacked = extract(path)
-    examples, names = _list_path(Path(unpacked.name))
+    examples, names = _list_path(unpacked.path)
 
     def kept(file: Path) -> Path:
         own = _Unpacked(file)

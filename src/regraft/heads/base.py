@@ -61,24 +61,26 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
         ValueError
             If X or y is not what scikit-learn accepts, or y has one class only.
         """
-        X, y = validate_data(self, X, y, dtype=np.float32, order="C")
-        check_classification_targets(y)
+        features, labels = validate_data(self, X, y, dtype=np.float32, order="C")
+        check_classification_targets(labels)
         if groups is not None:
             groups = np.asarray(groups)
-            check_consistent_length(X, groups)
-        self.classes_, indices = np.unique(y, return_inverse=True)
+            check_consistent_length(features, groups)
+        self.classes_, indices = np.unique(labels, return_inverse=True)
         k = len(self.classes_)
         if k < 2:
-            raise ValueError(f"a head needs examples of 2 classes or more, but y has only one class, '{y[0]}'")
-        self.tensors_, settings = self._learn(X, indices, k, groups)
-        self.settings_ = {"n_features": X.shape[1], **settings}
+            raise ValueError(
+                f"a head needs examples of 2 classes or more, but y has only one class, '{labels[0]}'"
+            )
+        self.tensors_, settings = self._learn(features, indices, k, groups)
+        self.settings_ = {"n_features": features.shape[1], **settings}
         return self
 
     def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return the probability (n, k) of each class for features X (n, d)."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float32, np.float64])
-        return SCORERS[self.method](X, self.tensors_, self.settings_)
+        features = validate_data(self, X, reset=False, dtype=[np.float32, np.float64])
+        return SCORERS[self.method](features, self.tensors_, self.settings_)
 
     def predict(self, X: npt.ArrayLike) -> np.ndarray:
         """Return the most probable label (n,) for features X (n, d)."""
@@ -91,9 +93,7 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
         return self.tensors_, self.settings_
 
     @classmethod
-    def from_state(
-        cls, tensors: dict[str, np.ndarray], settings: dict[str, Any], classes: npt.ArrayLike
-    ) -> Self:
+    def from_state(cls, tensors: dict[str, np.ndarray], settings: dict[str, Any], classes: npt.ArrayLike) -> Self:
         """Return the fitted head whose `state()` this was; `classes` (k,) are its labels in order."""
         head = cls()
         head.tensors_, head.settings_ = dict(tensors), dict(settings)

@@ -87,7 +87,9 @@ class MLPHead(Head):
         self._check()
         mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
         # One scale for all features: rare ones stay small, as the backbone left them.
-        spread = max(float(np.sqrt(np.mean(np.square(X - mean), dtype=np.float64))), 1e-12)
+        spread = float(np.sqrt(np.mean(np.square(X - mean), dtype=np.float64)))
+        if spread <= 1e-6 * float(np.abs(mean).max()):
+            spread = 1.0  # features that are all alike but for rounding
         inputs = torch.from_numpy((X - mean) / np.float32(spread))
         labels = torch.from_numpy(y)
         train, held_out = self._hold_out(y, groups)
@@ -148,9 +150,7 @@ class MLPHead(Head):
 
         # Batch normalisation cannot learn from a batch of one.
         batches = [b for b in range(0, len(train), self.batch_size) if len(train) - b > 1]
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
-        )
+        optimizer = torch.optim.AdamW(network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         cycle = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, max_lr=self.learning_rate, total_steps=self.epochs * len(batches)
         )
@@ -195,9 +195,7 @@ def _logits(network: torch.nn.Sequential, inputs: torch.Tensor) -> torch.Tensor:
         return torch.cat([network(part) for part in inputs.split(CHUNK)])
 
 
-def _folded(
-    network: torch.nn.Sequential, mean: np.ndarray, spread: float, scale: float
-) -> dict[str, np.ndarray]:
+def _folded(network: torch.nn.Sequential, mean: np.ndarray, spread: float, scale: float) -> dict[str, np.ndarray]:
     """Return the network as plain linear maps: input scaling, batch normalisation and temperature in them."""
     from torch import nn
 

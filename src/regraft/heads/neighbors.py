@@ -62,9 +62,7 @@ class NeighborsHead(Head):
         tensors = {"mean": mean, "examples": examples, "labels": y.astype(np.int32)}
         return tensors, {"n_classes": k, **self._choose(examples, y, k, groups)}
 
-    def _choose(
-        self, examples: np.ndarray, y: np.ndarray, k: int, groups: np.ndarray | None
-    ) -> dict[str, float]:
+    def _choose(self, examples: np.ndarray, y: np.ndarray, k: int, groups: np.ndarray | None) -> dict[str, float]:
         counts = sorted({min(int(count), len(y) - 1) for count in self.n_neighbors})
         choices = [
             {"n_neighbors": count, "temperature": float(temperature), "smoothing": float(smoothing)}
