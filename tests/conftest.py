@@ -1,4 +1,4 @@
-"""What all tests share: a cache of their own, no network, and small pictures that are easy to tell apart."""
+"""What all tests share: a cache of their own, no network, and small images that are easy to tell apart."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def draw(colour: tuple[int, int, int], seed: int, size: tuple[int, int] = (72, 64)) -> Image.Image:
-    """Return a noisy picture of one colour, (width, height) pixels."""
+    """Return a noisy image of one colour, (width, height) pixels."""
     noise = np.random.default_rng(seed).normal(0, 25, (size[1], size[0], 3))
     return Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8))
 

@@ -1,4 +1,4 @@
-"""Regraft puts a new head on a pretrained network: labelled pictures in, a trustworthy classifier out."""
+"""Regraft puts a new head on a pretrained network: labelled images in, a trustworthy classifier out."""
 
 from __future__ import annotations
 

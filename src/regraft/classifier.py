@@ -1,4 +1,4 @@
-"""What a user keeps: backbones and a head that name the class of a picture."""
+"""What a user keeps: backbones and a head that name the class of a image."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from regraft.persistence import Bundle, write_bundle
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of one picture.
+    """What a classifier says of one image.
 
     Parameters
     ----------
     name : str
-        The picture.
+        The image.
     label : str or None
-        The most probable class; None where the picture could not be read.
+        The most probable class; None where the image could not be read.
     confidence : float or None
         Its probability.
     probabilities : dict of str to float
         Every class, the most probable first.
     error : str or None
-        Why the picture could not be read.
+        Why the image could not be read.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Classifier:
         return SCORERS[self.head](features, self.tensors, self.settings)
 
     def features(self, sources: Any, *, engine: EngineName = "auto", progress: Progress | None = None) -> Features:
-        """Return the features of pictures: files, folders, bytes or arrays; unreadable ones are skipped."""
+        """Return the features of images: files, folders, bytes or arrays; unreadable ones are skipped."""
         examples, names = list_images(sources)
         return self._extract(examples, names, engine, progress)
 
@@ -113,12 +113,12 @@ class Classifier:
         )
 
     def predict_proba(self, sources: Any) -> np.ndarray:
-        """Return the probability of each class for each picture.
+        """Return the probability of each class for each image.
 
         Parameters
         ----------
         sources : path, bytes, array, or a list of them
-            A folder stands for all pictures below it.
+            A folder stands for all images below it.
 
         Returns
         -------
@@ -127,13 +127,13 @@ class Classifier:
         Raises
         ------
         DataError
-            If a picture cannot be read; `predict` reports such pictures one by one instead.
+            If a image cannot be read; `predict` reports such images one by one instead.
         """
         features = self.features(sources)
         if features.skipped:
             bad = features.skipped[0]
             raise DataError(
-                f"Every picture must be readable, but {len(features.skipped)} are not ({bad.name}: {bad.reason}); "
+                f"Every image must be readable, but {len(features.skipped)} are not ({bad.name}: {bad.reason}); "
                 "leave them out, or use predict(), which marks them."
             )
         return self.score(features.values)
@@ -141,20 +141,20 @@ class Classifier:
     def predict(
         self, sources: Any, *, engine: EngineName = "auto", progress: Progress | None = None
     ) -> list[Prediction]:
-        """Name the class of each picture.
+        """Name the class of each image.
 
         Parameters
         ----------
         sources : path, bytes, array, or a list of them
-            A folder stands for all pictures below it.
+            A folder stands for all images below it.
         engine : {"auto", "openvino", "torch"}
         progress : callable, optional
-            Called with (pictures done, n).
+            Called with (images done, n).
 
         Returns
         -------
         list of Prediction
-            In the order given; pictures that cannot be read have a label of None and the reason.
+            In the order given; images that cannot be read have a label of None and the reason.
         """
         examples, names = list_images(sources)
         features = self._extract(examples, names, engine, progress)

@@ -14,7 +14,7 @@ class DataError(RegraftError):
 
 
 class UnreadableImage(DataError):
-    """One picture cannot be decoded; the message is the reason, without the picture's name."""
+    """One image cannot be decoded; the message is the reason, without the image's name."""
 
 
 class WeightsError(RegraftError):

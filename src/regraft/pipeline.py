@@ -1,4 +1,4 @@
-"""The main job: labelled pictures in; a classifier and the evidence for how good it is out."""
+"""The main job: labelled images in; a classifier and the evidence for how good it is out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from regraft.probe import FOLDS, Probe, probe
 from regraft.result import Embedded, Evaluated, Result
 
 SMALLEST_TEST = 30
-"""Below this many test pictures a single split says next to nothing, and cross-validation is used."""
+"""Below this many test images a single split says next to nothing, and cross-validation is used."""
 
 Announce = Callable[[str], None]
 
@@ -59,14 +59,14 @@ def fit(
     announce: Announce | None = None,
     command: str = "",
 ) -> Result:
-    """Learn to name pictures from labelled ones, and measure how well on pictures not learnt from.
+    """Learn to name images from labelled ones, and measure how well on images not learnt from.
 
     Parameters
     ----------
     data : path, array, list or Dataset
         A folder, table, HDF5 file or archive; or arrays, paths or bytes with `labels`.
     labels : sequence of str or int, optional
-        One a picture, where `data` is an array or a list.
+        One a image, where `data` is an array or a list.
     backbone : str
         A name, or several joined by "+": their features stand side by side.
     weights : path or "none", optional
@@ -74,7 +74,7 @@ def fit(
     image_size : int, optional
         Input size in pixels; default: the backbone's own.
     resize : {"crop", "stretch"}, optional
-        How a picture becomes a square; default: as the weights expect.
+        How a image becomes a square; default: as the weights expect.
     pool : {"avg", "max", "none"}
         How the last feature map becomes a vector.
     head : {"auto", "logistic", "centroid", "knn", "mlp"}
@@ -90,16 +90,16 @@ def fit(
     seed : int
         Of every random choice.
     image_column, label_column, group_column : str, optional
-        Columns of a table; pictures of one group never straddle a split.
+        Columns of a table; images of one group never straddle a split.
     images : path, optional
-        Where a table's pictures are.
+        Where a table's images are.
     label_from_name : bool
         Take the label from the start of the file name.
     skip_unreadable : bool
-        Go on even if more than 5% of the pictures are unreadable.
+        Go on even if more than 5% of the images are unreadable.
     engine : {"auto", "openvino", "torch"}
     progress : callable, optional
-        Called with (pictures done, n).
+        Called with (images done, n).
     announce : callable, optional
         Called with each sentence about what was inferred, before the work starts.
     command : str
@@ -192,7 +192,7 @@ def describe(dataset: Dataset, protocol: str) -> list[str]:
     order = np.argsort(-counts, kind="stable")
     listed = ", ".join(f"{dataset.class_names[i]} {counts[i]}" for i in order[:12])
     more = f", and {len(order) - 12} more" if len(order) > 12 else ""
-    sentences = [f"{len(dataset):,} pictures in {len(counts)} classes: {listed}{more}."]
+    sentences = [f"{len(dataset):,} images in {len(counts)} classes: {listed}{more}."]
     if protocol == "cross-validation":
         sentences.append(f"Too few for a test part of {SMALLEST_TEST}: evaluated by cross-validation in {FOLDS} folds.")
     else:
@@ -228,8 +228,8 @@ def _check_classes(dataset: Dataset) -> None:
     if len(present) < 2:
         only = f", only {dataset.class_names[present[0]]!r}" if len(present) else ""
         raise DataError(
-            f"There must be pictures of at least two classes, but there are {len(dataset)} readable pictures "
-            f"of {len(present)}{only}; add pictures of another class."
+            f"There must be images of at least two classes, but there are {len(dataset)} readable images "
+            f"of {len(present)}{only}; add images of another class."
         )
 
 
@@ -238,7 +238,7 @@ def _check_train(dataset: Dataset) -> None:
     missing = [name for i, name in enumerate(dataset.class_names) if i not in train]
     if missing:
         raise DataError(
-            f"Every class must have a readable training picture, but {', '.join(missing[:5])} has none; "
+            f"Every class must have a readable training image, but {', '.join(missing[:5])} has none; "
             "add some, or remove the class."
         )
 
@@ -247,7 +247,7 @@ def _check_skipped(total: int, skipped: tuple[Skipped, ...], allowed: bool) -> N
     if len(skipped) > MAXIMUM_UNREADABLE * total and not allowed:
         listed = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
         raise DataError(
-            f"At most 5% of the pictures may be unusable, but {len(skipped)} of {total} are ({listed}); "
+            f"At most 5% of the images may be unusable, but {len(skipped)} of {total} are ({listed}); "
             "mend or remove them, or go on without them with --skip-unreadable."
         )
 
@@ -280,7 +280,7 @@ def _classifier(
         settings=settings,
         info={
             "data": dataset.name,
-            "pictures": len(dataset),
+            "images": len(dataset),
             "protocol": protocol,
             "test": {"n": test.n, "accuracy": test.accuracy, "accuracy_ci95": list(test.accuracy_ci95)},
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -302,7 +302,7 @@ def evaluate(
     engine: EngineName = "auto",
     progress: Progress | None = None,
 ) -> Evaluated:
-    """Measure a classifier on labelled pictures; where the data have a test part, on that alone.
+    """Measure a classifier on labelled images; where the data have a test part, on that alone.
 
     Parameters
     ----------
@@ -334,7 +334,7 @@ def evaluate(
     if unknown:
         raise DataError(
             f"The data may only have the classifier's classes ({', '.join(classifier.classes[:10])}), "
-            f"but have {', '.join(unknown[:5])}; rename or leave out those pictures, or fit anew."
+            f"but have {', '.join(unknown[:5])}; rename or leave out those images, or fit anew."
         )
     features = extract(
         dataset.examples,
@@ -349,7 +349,7 @@ def evaluate(
     _check_skipped(len(dataset) + len(dataset.skipped), skipped, skip_unreadable)
     dataset = dataset.take(features.index)
     if not len(dataset):
-        raise DataError("There must be at least one readable picture to evaluate on, but there is none.")
+        raise DataError("There must be at least one readable image to evaluate on, but there is none.")
     order = np.array([classifier.classes.index(name) for name in dataset.class_names])
     probabilities = classifier.score(features.values)
     return Evaluated(
@@ -374,12 +374,12 @@ def embed(
     engine: EngineName = "auto",
     progress: Progress | None = None,
 ) -> Embedded:
-    """Return the features of pictures, with their labels where the source has them.
+    """Return the features of images, with their labels where the source has them.
 
     Parameters
     ----------
     data, backbone, weights, image_size, resize, pool, skip_unreadable, engine, progress
-        As in `fit`; `data` may also be pictures without labels.
+        As in `fit`; `data` may also be images without labels.
 
     Returns
     -------

@@ -20,14 +20,14 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Probe:
-    """A chosen and fitted head, and what it says of pictures that it was not chosen or fitted by.
+    """A chosen and fitted head, and what it says of images that it was not chosen or fitted by.
 
     Parameters
     ----------
     selection : Selection
         The head and the ones it was compared with.
     test_index : int array of shape (m,)
-        Positions of the predicted pictures.
+        Positions of the predicted images.
     test_probabilities : float array of shape (m, k)
     validation : dict of str to Evaluation
         "val", where there is a validation part.
@@ -54,7 +54,7 @@ def probe(dataset: Dataset, values: np.ndarray, protocol: str, heads: dict[str, 
 
 
 def _cross_validate(dataset: Dataset, values: np.ndarray, heads: dict[str, dict[str, Any]], seed: int) -> Probe:
-    """Predict every picture by a head chosen and fitted without it; then fit the one to keep on all of them."""
+    """Predict every image by a head chosen and fitted without it; then fit the one to keep on all of them."""
     probabilities = np.zeros((len(dataset), len(dataset.class_names)), np.float32)
     predicted = np.zeros(len(dataset), bool)
     for train, test in folds(dataset.y, dataset.groups, FOLDS, seed):

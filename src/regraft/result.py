@@ -28,11 +28,11 @@ class Result:
     dataset : Dataset
         The readable examples, with their split.
     protocol : {"holdout", "given", "cross-validation"}
-        How the evaluated pictures were kept apart from the training ones.
+        How the evaluated images were kept apart from the training ones.
     evaluations : dict of str to Evaluation
-        "test", and "val" where the source has validation pictures.
+        "test", and "val" where the source has validation images.
     test_index : int array of shape (m,)
-        Positions in `dataset` of the evaluated pictures.
+        Positions in `dataset` of the evaluated images.
     test_probabilities : float array of shape (m, k)
     candidates : tuple
         The heads compared: name, accuracy, accuracy_se, log_loss, settings.
@@ -77,22 +77,22 @@ class Result:
 
     @property
     def images_per_second(self) -> float:
-        """Pictures a second through reading, decoding and all backbones (or the cache)."""
+        """Images a second through reading, decoding and all backbones (or the cache)."""
         return len(self.dataset) / max(self.timings["features"], 1e-9)
 
     @property
     def n_train(self) -> int:
-        """Pictures that the evaluated classifier was trained on; all of them under cross-validation."""
+        """Images that the evaluated classifier was trained on; all of them under cross-validation."""
         return len(self.dataset) if self.protocol == "cross-validation" else len(self.dataset.part("train"))
 
     @property
     def n_val(self) -> int:
-        """Validation pictures: choices were made on them."""
+        """Validation images: choices were made on them."""
         return len(self.dataset.part("val"))
 
     @property
     def n_test(self) -> int:
-        """Pictures that the evaluation is about."""
+        """Images that the evaluation is about."""
         return len(self.test_index)
 
     def to_dict(self) -> dict[str, Any]:
@@ -141,13 +141,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A saved classifier's figures on labelled pictures.
+    """A saved classifier's figures on labelled images.
 
     Parameters
     ----------
     evaluation : Evaluation
     dataset : Dataset
-        The readable pictures that were evaluated.
+        The readable images that were evaluated.
     probabilities : float array of shape (n, k)
     skipped : tuple of Skipped
     notes : tuple of str
@@ -173,12 +173,12 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Embedded:
-    """Features of pictures, for use elsewhere.
+    """Features of images, for use elsewhere.
 
     Parameters
     ----------
     names : tuple of str
-        The readable pictures.
+        The readable images.
     features : Features
     labels : tuple of str or None
         Where the source has labels.

@@ -33,11 +33,17 @@ def test_scale_of_the_features_does_not_matter(blobs):
     np.testing.assert_allclose(small.predict_proba(X), large.predict_proba(X * 1024), atol=1e-3)
 
 
-def test_C_is_weaker_where_there_is_nothing_to_learn(blobs):
-    X, y = blobs(n=200, d=30, spread=2.0)
-    noise = np.random.default_rng(0).permutation(y)
-    assert LogisticHead().fit(X, noise).settings_["C"] < LogisticHead().fit(X, y).settings_["C"]
-    assert LogisticHead().fit(X, noise).predict_proba(X).max() < 0.6
+def test_C_is_large_where_small_differences_tell_the_classes_apart_and_small_where_nothing_does():
+    random = np.random.default_rng(0)
+    y = np.arange(200) % 2
+    X = random.normal(size=(200, 30)) * np.geomspace(10, 0.1, 30)
+    X[:, -1] += 0.5 * y
+    signal, noise = LogisticHead(powers=(1.0,)), LogisticHead(powers=(1.0,))
+    signal.fit(X, y)
+    noise.fit(X, random.permutation(y))
+    assert signal.settings_["C"] >= 100 * noise.settings_["C"]
+    assert signal.score(X, y) > 0.95
+    assert noise.predict_proba(X).max() < 0.6
 
 
 def test_C_is_taken_as_given(blobs):

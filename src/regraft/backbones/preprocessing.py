@@ -1,4 +1,4 @@
-"""From a decoded picture to the pixels a backbone was trained on; it travels with the weights."""
+"""From a decoded image to the pixels a backbone was trained on; it travels with the weights."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Preprocessing:
     crop : float
         Share of the resized short side that the centre crop keeps; 1 keeps all of it.
     interpolation : {"bicubic", "bilinear"}
-        Used where pictures are enlarged; where they shrink, pixels are averaged by area.
+        Used where images are enlarged; where they shrink, pixels are averaged by area.
     resize : {"crop", "stretch"}
-        Resize the short side and crop the centre, or stretch the whole picture to a square.
+        Resize the short side and crop the centre, or stretch the whole image to a square.
     """
 
     size: int
@@ -44,7 +44,7 @@ class Preprocessing:
         return self.size if self.resize == "stretch" else math.floor(self.size / self.crop)
 
     def apply(self, image: np.ndarray) -> np.ndarray:
-        """Resize and crop one picture; normalisation is done inside the engine.
+        """Resize and crop one image; normalisation is done inside the engine.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Preprocessing:
 
         height, width = image.shape[:2]
         if self.resize == "crop":
-            # Cropping first and resizing only what is kept gives the same picture for less work.
+            # Cropping first and resizing only what is kept gives the same image for less work.
             side = min(height, width) * self.size / self.short_side
             crop = max(1, round(side))
             top, left = (height - crop) // 2, (width - crop) // 2

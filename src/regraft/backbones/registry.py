@@ -147,7 +147,7 @@ def get_backbones(
     image_size : int, optional
         Input size in pixels where it is to differ from the weights' own.
     resize : {"crop", "stretch"}, optional
-        How a picture becomes a square; default: as the weights expect.
+        How a image becomes a square; default: as the weights expect.
     pool : {"avg", "max", "none"}
         How the last feature map becomes a vector.
 

@@ -141,7 +141,7 @@ def _first(names: list[str], count: int = 5) -> str:
 
 
 class FeatureNetwork(nn.Module):
-    """A backbone up to its features: pictures of raw pixels in, vectors out.
+    """A backbone up to its features: images of raw pixels in, vectors out.
 
     Parameters
     ----------

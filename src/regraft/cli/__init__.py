@@ -11,10 +11,10 @@ from regraft import __version__
 from regraft.errors import RegraftError, UsageError
 
 COMMANDS = {
-    "fit": "Learn from labelled pictures, and measure how well.",
-    "predict": "Name the class of pictures with a saved classifier.",
-    "evaluate": "Measure a saved classifier on labelled pictures.",
-    "embed": "Write the features of pictures to a file.",
+    "fit": "Learn from labelled images, and measure how well.",
+    "predict": "Name the class of images with a saved classifier.",
+    "evaluate": "Measure a saved classifier on labelled images.",
+    "embed": "Write the features of images to a file.",
     "table": "Write the image,label table of a folder.",
     "backbones": "Show the pretrained networks and where their weights are.",
     "cache": "Show or clear the features kept on this machine.",
@@ -54,7 +54,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="regraft")
 def regraft() -> None:
-    """Put a new head on a pretrained network: labelled pictures in, a trustworthy classifier out."""
+    """Put a new head on a pretrained network: labelled images in, a trustworthy classifier out."""
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def main() -> None:
         _complain(f"The system refused: {error.strerror or error} ({error.filename or 'no file'}).")
         sys.exit(1)
     except MemoryError:
-        _complain("The machine must have more free memory than is left; use fewer pictures or a smaller --image-size.")
+        _complain("The machine must have more free memory than is left; use fewer images or a smaller --image-size.")
         sys.exit(1)
 
 

@@ -20,7 +20,7 @@ def info(as_json: bool) -> None:
     entries = cache.info()
     root = cache.cache_root()
     if as_json:
-        rows = [{"producer": e.producer, "pictures": e.pictures, "megabytes": e.megabytes} for e in entries]
+        rows = [{"producer": e.producer, "images": e.images, "megabytes": e.megabytes} for e in entries]
         print_json({"path": str(root), "entries": rows})
         return
     say(f"{root}: {sum(e.megabytes for e in entries):,.1f} MB of features (REGRAFT_CACHE moves it)")
@@ -28,7 +28,7 @@ def info(as_json: bool) -> None:
         made = entry.producer
         pixels = made.get("preprocessing", {})
         say(
-            f"  {made.get('backbone', '?'):28} {entry.pictures:>9,} pictures {entry.megabytes:>9,.1f} MB  "
+            f"  {made.get('backbone', '?'):28} {entry.images:>9,} images {entry.megabytes:>9,.1f} MB  "
             f"{pixels.get('size', '?')} px {pixels.get('resize', '?')}, pool {made.get('pool', '?')}, "
             f"{made.get('precision', '?')}, weights {str(made.get('weights', '?'))[:12]}"
         )

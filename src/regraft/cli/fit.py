@@ -1,4 +1,4 @@
-"""regraft fit DATA: learn from labelled pictures, and measure how well."""
+"""regraft fit DATA: learn from labelled images, and measure how well."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
 @QUIET
 @JSON
 def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: Any) -> None:
-    """Learn from labelled pictures, and measure how well on pictures not learnt from.
+    """Learn from labelled images, and measure how well on images not learnt from.
 
     DATA is a folder of class folders (or of train/, val/, test/ of class folders), a CSV, TSV or Parquet table,
     an HDF5 file, or a .zip or .tar.gz of any of these. Writes model.regraft, report.html and result.json.
@@ -87,8 +87,8 @@ def show(result: Result, folder: Path) -> None:
 
     test = result.evaluations["test"]
     low, high = test.accuracy_ci95
-    table = Table(title=f"Test: {test.n:,} pictures", title_justify="left")
-    for name in ("class", "precision", "recall", "F1", "pictures"):
+    table = Table(title=f"Test: {test.n:,} images", title_justify="left")
+    for name in ("class", "precision", "recall", "F1", "images"):
         table.add_column(name, justify="left" if name == "class" else "right")
     for name, values in sorted(test.per_class.items(), key=lambda item: item[1].f1 or 0)[:20]:
         numbers = (values.precision, values.recall, values.f1)
@@ -106,12 +106,12 @@ def show(result: Result, folder: Path) -> None:
     )
     times = result.timings
     console.print(
-        f"head {result.chosen}  features {times['features']:.1f} s ({result.images_per_second:,.0f} pictures a second, "
+        f"head {result.chosen}  features {times['features']:.1f} s ({result.images_per_second:,.0f} images a second, "
         f"{result.cache_hits:,} from the cache)  head {times['head']:.1f} s  total {times['total']:.1f} s",
         soft_wrap=True,
     )
     if result.skipped:
-        console.print(f"skipped {len(result.skipped)} pictures that cannot be used; the report lists them")
+        console.print(f"skipped {len(result.skipped)} images that cannot be used; the report lists them")
     console.print(verdict(result).headline, soft_wrap=True)
     console.print(f"report      {folder / REPORT}", soft_wrap=True, markup=False)
     console.print(f"classifier  {folder / MODEL}", soft_wrap=True, markup=False)

@@ -97,7 +97,7 @@ def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
                 function,
                 "--resize",
                 type=click.Choice(["crop", "stretch"]),
-                help="How a picture becomes a square [default: as the weights expect].",
+                help="How a image becomes a square [default: as the weights expect].",
             ),
             option(
                 function,
@@ -119,15 +119,15 @@ def engine_option(function: Callable[..., Any]) -> Callable[[Any], Any]:
 def source_options(function: Callable[..., Any], *, groups: bool = False) -> Callable[[Any], Any]:
     """Return the options that say how labelled data are read."""
     options = [
-        option(function, "--image-column", metavar="NAME", help="A table's column of pictures."),
+        option(function, "--image-column", metavar="NAME", help="A table's column of images."),
         option(function, "--label-column", metavar="NAME", help="A table's column of classes."),
-        option(function, "--images", metavar="DIR", help="Where a table's pictures are."),
+        option(function, "--images", metavar="DIR", help="Where a table's images are."),
         option(function, "--label-from-name", is_flag=True, help="The class is the start of the file name."),
         option(
             function,
             "--skip-unreadable",
             is_flag=True,
-            help="Go on if over 5% of the pictures are unreadable.",
+            help="Go on if over 5% of the images are unreadable.",
         ),
     ]
     if groups:

@@ -1,4 +1,4 @@
-"""regraft predict MODEL IMAGE...: name the class of pictures."""
+"""regraft predict MODEL IMAGE...: name the class of images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from regraft.errors import UsageError
 @click.command("predict")
 @click.argument("model")
 @click.argument("images", nargs=-1, required=True)
-@click.option("--top", type=click.IntRange(min=1), default=1, help="How many classes to show for each picture.")
+@click.option("--top", type=click.IntRange(min=1), default=1, help="How many classes to show for each image.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV on stdout.")
 @engine_option(Classifier.predict)
 @QUIET
@@ -26,14 +26,14 @@ from regraft.errors import UsageError
 def command(
     model: str, images: tuple[str, ...], top: int, as_csv: bool, engine: Any, quiet: bool, as_json: bool
 ) -> None:
-    """Name the class of pictures with a saved classifier.
+    """Name the class of images with a saved classifier.
 
-    IMAGES are files, folders, or - for the bytes of one picture on stdin.
+    IMAGES are files, folders, or - for the bytes of one image on stdin.
     """
     if as_csv and as_json:
         raise UsageError("--csv and --json exclude each other; choose one.")
     if images.count("-") > 1:
-        raise UsageError("- stands for the one picture on stdin, but it is given more than once.")
+        raise UsageError("- stands for the one image on stdin, but it is given more than once.")
     classifier = Classifier.load(model)
     sources: list[Any] = [sys.stdin.buffer.read() if image == "-" else Path(image) for image in images]
     with progress_bar("predict", quiet=quiet or len(images) == 1) as progress:

@@ -18,15 +18,15 @@ SPLITS = ("train", "val", "test")
 
 @runtime_checkable
 class Row(Protocol):
-    """One picture inside a larger store, read when asked."""
+    """One image inside a larger store, read when asked."""
 
     def read(self) -> np.ndarray:
-        """Return the picture's array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)."""
+        """Return the image's array (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)."""
         ...
 
 
 Example = Path | bytes | np.ndarray | Row
-"""Where one picture is: a file, its encoded bytes, its array, or a row of a larger store."""
+"""Where one image is: a file, its encoded bytes, its array, or a row of a larger store."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Dataset:
     Parameters
     ----------
     examples : sequence of Path, bytes, array or Row, length n
-        Where each picture is.
+        Where each image is.
     names : tuple of str, length n
         What the user calls each example.
     labels : dict of str to int array of shape (n,)

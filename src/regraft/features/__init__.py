@@ -1,1 +1,1 @@
-"""Bottlenecks: a backbone's features of pictures, computed once and kept."""
+"""Bottlenecks: a backbone's features of images, computed once and kept."""

@@ -1,7 +1,7 @@
-"""A store of features by content: no picture goes through the same network twice.
+"""A store of features by content: no image goes through the same network twice.
 
 One SQLite file for each way of producing features (weights, preprocessing, pooling, precision);
-in it, one row for each picture, named by the sha256 of its bytes. SQLite's write-ahead log is what
+in it, one row for each image, named by the sha256 of its bytes. SQLite's write-ahead log is what
 makes it survive a kill at any moment and two writers at once.
 """
 
@@ -38,7 +38,7 @@ def fingerprint(producer: dict[str, Any]) -> str:
 
 
 class FeatureCache:
-    """Features by the digest of the picture, for one way of producing them.
+    """Features by the digest of the image, for one way of producing them.
 
     A cache that cannot be read or written never stops a job: it turns itself off and says why in `problem`.
 
@@ -102,7 +102,7 @@ class FeatureCache:
             self._connection = None
 
     def get(self, digest: str) -> np.ndarray | None:
-        """Return the features (d,) float32 of the picture with this digest, or None."""
+        """Return the features (d,) float32 of the image with this digest, or None."""
         with self._lock:
             if self._connection is None:
                 return None
@@ -114,7 +114,7 @@ class FeatureCache:
         return None if row is None else np.frombuffer(row[0], np.float32)
 
     def put(self, digest: str, values: np.ndarray) -> None:
-        """Keep the features (d,) of a picture; they are on disk after the next flush."""
+        """Keep the features (d,) of a image; they are on disk after the next flush."""
         with self._lock:
             if self._connection is None:
                 return
@@ -146,7 +146,7 @@ class CacheEntry:
     """What one way of producing features has in the cache."""
 
     producer: dict[str, Any]
-    pictures: int
+    images: int
     megabytes: float
 
 

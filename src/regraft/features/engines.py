@@ -91,7 +91,7 @@ def mean_cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _sample(backbone: Backbone, examples: Sequence[Any], count: int = 16) -> np.ndarray | None:
-    """Return the pixels (<= count, size, size, 3) of the first readable pictures."""
+    """Return the pixels (<= count, size, size, 3) of the first readable images."""
     pixels = []
     for example in islice(examples, 8 * count):
         try:

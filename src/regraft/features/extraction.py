@@ -1,4 +1,4 @@
-"""Pictures to features: read, look up, decode, run the network, keep; all of it at once, streamed."""
+"""Images to features: read, look up, decode, run the network, keep; all of it at once, streamed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from regraft.features.streaming import Lane, Pass, Progress
 
 @dataclass(frozen=True)
 class Features:
-    """The features of the pictures that could be read, and how they came about.
+    """The features of the images that could be read, and how they came about.
 
     Parameters
     ----------
     values : float32 array of shape (n, d)
-        One row a readable picture; the backbones' vectors side by side.
+        One row a readable image; the backbones' vectors side by side.
     index : int array of shape (n,)
-        Position of each row's picture among the examples asked for.
+        Position of each row's image among the examples asked for.
     skipped : tuple of Skipped
-        Pictures that could not be read, and why.
+        Images that could not be read, and why.
     precisions : tuple of str
         Of each backbone.
     widths : tuple of int
@@ -36,7 +36,7 @@ class Features:
     engine : str
         What ran the networks.
     cache_hits, cache_misses : int
-        Pictures found in the cache, and pictures computed (counted once a backbone).
+        Images found in the cache, and images computed (counted once a backbone).
     seconds : float
         Wall-clock time of the pass.
     notes : tuple of str
@@ -66,7 +66,7 @@ def extract(
     progress: Progress | None = None,
     cache: Path | None = None,
 ) -> Features:
-    """Return the features of pictures; each picture goes through each network at most once, ever.
+    """Return the features of images; each image goes through each network at most once, ever.
 
     Parameters
     ----------
@@ -79,16 +79,16 @@ def extract(
     precisions : sequence of str, optional
         Of each backbone; default: the fastest that agrees with float32.
     skip_unreadable : bool
-        Go on however many pictures are unreadable.
+        Go on however many images are unreadable.
     progress : callable, optional
-        Called with (pictures done, n).
+        Called with (images done, n).
     cache : Path, optional
         The cache folder; default `cache_root()`.
 
     Raises
     ------
     DataError
-        If more than 5% of the pictures are unreadable and `skip_unreadable` is not set.
+        If more than 5% of the images are unreadable and `skip_unreadable` is not set.
     WeightsError
         If a backbone's weights are missing or do not fit.
     """

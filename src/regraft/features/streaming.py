@@ -22,13 +22,13 @@ from regraft.features.engine_openvino import Sink
 from regraft.features.engines import Engine, open_engine
 
 MAXIMUM_UNREADABLE = 0.05
-"""Above this share of unreadable pictures something is wrong with the data, and the job stops."""
+"""Above this share of unreadable images something is wrong with the data, and the job stops."""
 
 Progress = Callable[[int, int], None]
 
 
 def producer(backbone: Backbone, precision: str) -> dict[str, Any]:
-    """Return all that a picture's features depend on beside its bytes."""
+    """Return all that a image's features depend on beside its bytes."""
     return {
         "backbone": backbone.name,
         "weights": backbone.weights.sha256(),
@@ -84,7 +84,7 @@ class Lane:
 
 @dataclass
 class _Prepared:
-    """One picture on its way: what the cache had, and pixels for the networks that must still see it."""
+    """One image on its way: what the cache had, and pixels for the networks that must still see it."""
 
     digest: str = ""
     found: dict[int, np.ndarray] = field(default_factory=dict)
@@ -128,7 +128,7 @@ class Pass:
         return self.values, read
 
     def _prepared(self) -> Iterator[_Prepared]:
-        """Prepare pictures a window ahead, and hand them out in order."""
+        """Prepare images a window ahead, and hand them out in order."""
         workers = max(1, min(16, os.cpu_count() or 1))
         pool = ThreadPoolExecutor(workers, thread_name_prefix="regraft-decode")
         try:
@@ -185,7 +185,7 @@ class Pass:
         self.values[tags, self.columns[number]] = values
 
     def _make_room(self, first: _Prepared) -> None:
-        """Lay out one array for all backbones side by side, from the first picture's widths."""
+        """Lay out one array for all backbones side by side, from the first image's widths."""
         edges = [0]
         for number, lane in enumerate(self.lanes):
             found = first.found.get(number)
@@ -202,6 +202,6 @@ class Pass:
         if share > MAXIMUM_UNREADABLE and not self.skip_unreadable:
             listed = "; ".join(f"{skipped.name}: {skipped.reason}" for skipped in self.skipped[:3])
             raise DataError(
-                f"At most 5% of the pictures may be unreadable, but {len(self.skipped)} of {len(self.examples)} "
+                f"At most 5% of the images may be unreadable, but {len(self.skipped)} of {len(self.examples)} "
                 f"already are ({listed}); mend or remove them, or go on without them with --skip-unreadable."
             )

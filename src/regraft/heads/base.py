@@ -69,9 +69,7 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
         self.classes_, indices = np.unique(labels, return_inverse=True)
         k = len(self.classes_)
         if k < 2:
-            raise ValueError(
-                f"a head needs examples of 2 classes or more, but y has only one class, '{labels[0]}'"
-            )
+            raise ValueError(f"a head needs examples of 2 classes or more, but y has only one class, '{labels[0]}'")
         self.tensors_, settings = self._learn(features, indices, k, groups)
         self.settings_ = {"n_features": features.shape[1], **settings}
         return self

@@ -107,7 +107,8 @@ def neighbor_votes(
     n = len(nearest)
     weights = np.exp((nearest - nearest[:, :1]).astype(np.float64) / temperature)
     cells = np.arange(n)[:, None] * n_classes + labels
-    return np.bincount(cells.ravel(), weights.ravel(), minlength=n * n_classes).reshape(n, n_classes)
+    votes = np.bincount(cells.ravel(), weights.ravel(), minlength=n * n_classes)
+    return votes.astype(np.float64, copy=False).reshape(n, n_classes)
 
 
 def smoothed(votes: np.ndarray, smoothing: float) -> npt.NDArray[np.float64]:
