@@ -74,6 +74,14 @@ def test_tables_that_cannot_be_used(tmp_path, name, content, message):
         read_columns(path)
 
 
+def test_parquet_with_text_that_is_not_utf8(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"image": ["aXb.jpg"], "n": [1]}), path, use_dictionary=False, compression="none")
+    path.write_bytes(path.read_bytes().replace(b"aXb", b"a\xe9b"))
+    with pytest.raises(DataError, match=r"is not a Parquet file that can be read: .*utf-8"):
+        read_columns(path)
+
+
 def test_a_table_that_cannot_be_opened(tmp_path):
     with pytest.raises(DataError, match="cannot be opened: No such file"):
         read_columns(tmp_path / "gone.csv")

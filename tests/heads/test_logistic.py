@@ -100,3 +100,17 @@ def test_C_must_be_above_zero(settings, came, blobs):
     X, y = blobs()
     with pytest.raises(UsageError, match=f"C must be above 0, not {came}"):
         LogisticHead(**settings).fit(X, y)
+
+
+@pytest.mark.parametrize("powers", [(), (1.0, 0.0)])
+def test_powers_must_be_above_zero(powers, blobs):
+    X, y = blobs()
+    with pytest.raises(UsageError, match="powers must be one or more numbers above 0, not "):
+        LogisticHead(powers=powers).fit(X, y)
+
+
+def test_folds_that_can_test_nothing_are_passed_over(blobs):
+    X, y = blobs(n=60)
+    [pair, *_] = StratifiedKFold(3).split(X, y)
+    blind = (np.flatnonzero(y == 0), np.flatnonzero(y == 1))
+    assert LogisticHead(cv=[pair, blind]).fit(X, y).settings_ == LogisticHead(cv=[pair]).fit(X, y).settings_

@@ -28,6 +28,22 @@ def test_chunks_do_not_change_the_choice(blobs, monkeypatch):
     assert NeighborsHead().fit(X, y).settings_ == whole
 
 
+def test_settings_are_chosen_on_a_part_of_many_examples(blobs, monkeypatch):
+    X, y = blobs(n=300, d=10)
+    seen = []
+    other_neighbors = neighbors._other_neighbors
+
+    def spy(examples, y, groups, rows, count):
+        seen.extend(rows)
+        return other_neighbors(examples, y, groups, rows, count)
+
+    monkeypatch.setattr(neighbors, "_other_neighbors", spy)
+    monkeypatch.setattr(neighbors, "CHOSEN_ON", 50)
+    head = NeighborsHead().fit(X, y)
+    assert len(set(seen)) == 50
+    assert head.score(X, y) > 0.6
+
+
 @pytest.mark.parametrize("name", ["n_neighbors", "temperatures", "smoothings"])
 @pytest.mark.parametrize("values", [(), (0, 1)])
 def test_settings_must_be_above_zero(name, values, blobs):

@@ -64,11 +64,14 @@ class Preprocessing:
             crop = max(1, round(side))
             top, left = (height - crop) // 2, (width - crop) // 2
             image = image[top : top + crop, left : left + crop]
-        if image.shape[:2] == (self.size, self.size):
-            return np.ascontiguousarray(image)
-        shrinks = min(image.shape[:2]) > self.size
-        enlarge = cv2.INTER_CUBIC if self.interpolation == "bicubic" else cv2.INTER_LINEAR
-        return cv2.resize(image, (self.size, self.size), interpolation=cv2.INTER_AREA if shrinks else enlarge)
+        # A side at a time may shrink while the other grows: averaging by area is only for what shrinks.
+        height, width = (min(side, self.size) for side in image.shape[:2])
+        if image.shape[:2] != (height, width):
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        if (height, width) != (self.size, self.size):
+            enlarge = cv2.INTER_CUBIC if self.interpolation == "bicubic" else cv2.INTER_LINEAR
+            image = cv2.resize(image, (self.size, self.size), interpolation=enlarge)
+        return np.ascontiguousarray(image)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -166,6 +166,8 @@ def get_backbones(
         )
     if pool not in ("avg", "max", "none"):
         raise UsageError(f"--pool must be avg, max or none, not {pool!r}.")
+    if resize not in (None, "crop", "stretch"):
+        raise UsageError(f"--resize must be crop or stretch, not {resize!r}.")
     if image_size is not None and not 32 <= image_size <= 2048:
         raise UsageError(f"--image-size must be from 32 to 2048 pixels, not {image_size}.")
     found = [_one(part) for part in parts]
@@ -210,7 +212,10 @@ def _from_timm(name: str) -> Backbone:
         )
     import torch
 
-    config = timm.get_pretrained_cfg(name)
+    try:
+        config = timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        config = None
     if config is None:
         tags = timm.list_pretrained(f"{architecture}.*")
         raise UsageError(f"timm has no weights {name!r}; it has {', '.join(tags) or 'none for this network'}.")

@@ -131,6 +131,9 @@ class FileWeights(_OnDisk):
     def source(self) -> str:
         return f"file {self.path.name}"
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "path": str(self.path), "licence": self.licence}
+
     def here(self) -> bool:
         return self.path.is_file()
 

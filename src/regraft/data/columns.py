@@ -131,11 +131,11 @@ def _parquet(path: Path) -> tuple[Columns, list[str]]:
 
     try:
         table = pyarrow.parquet.ParquetFile(path).read()
-    except pyarrow.ArrowException as error:
+        _check_distinct(table.column_names, path)
+        flat = [field.name for field in table.schema if not pyarrow.types.is_nested(field.type)]
+        return {name: as_text(table.column(name).to_pylist()) for name in flat}, []
+    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{printable(path)} is not a Parquet file that can be read: {error}") from error
-    _check_distinct(table.column_names, path)
-    flat = [field.name for field in table.schema if not pyarrow.types.is_nested(field.type)]
-    return {name: as_text(table.column(name).to_pylist()) for name in flat}, []
 
 
 def _check_distinct(names: list[str], path: Path) -> None:

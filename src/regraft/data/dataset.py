@@ -106,8 +106,8 @@ class Dataset:
             index = np.flatnonzero(index)
         return replace(
             self,
-            examples=[self.examples[i] for i in index],
-            names=tuple(self.names[i] for i in index),
+            examples=[self.examples[int(i)] for i in index],
+            names=tuple(self.names[int(i)] for i in index),
             labels={task: y[index] for task, y in self.labels.items()},
             split=None if self.split is None else self.split[index],
             groups=None if self.groups is None else self.groups[index],

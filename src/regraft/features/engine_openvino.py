@@ -51,7 +51,8 @@ class OpenVINOEngine:
         self.precision = precision
         folder = engine_folder(backbone, root)
         self._compiled = _compile(backbone, precision, folder)
-        self.width: int = self._compiled.output(0).partial_shape[1].get_length()
+        size = backbone.preprocessing.size
+        self.width: int = self._compiled(np.zeros((1, size, size, 3), np.uint8))[0].shape[1]
         self._requests: Any = None
 
     def start(self, sink: Sink) -> None:
@@ -151,14 +152,20 @@ def _keep_exact(graph: Path, convolutions: int) -> Any:
 def _convert(backbone: Backbone) -> Any:
     import openvino
     import torch
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     from regraft.backbones.vision import FeatureNetwork
 
     size = backbone.preprocessing.size
     network = FeatureNetwork(backbone.build(), backbone).eval()
+    # openvino.convert_model() reports to its makers over the network unless told not to; its parts do not.
+    frontend = FrontEndManager().load_by_framework("pytorch")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing is deprecated in torch, and still what OpenVINO asks for
-        graph = openvino.convert_model(network, example_input=torch.zeros(2, size, size, 3), input=[-1, size, size, 3])
+        traced = TorchScriptPythonDecoder(network, example_input=torch.zeros(2, size, size, 3))
+        graph = frontend.convert(frontend.load(traced))
+    graph.reshape([-1, size, size, 3])
     steps = openvino.preprocess.PrePostProcessor(graph)
     steps.input().tensor().set_element_type(openvino.Type.u8)
     return steps.build()

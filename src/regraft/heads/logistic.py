@@ -17,7 +17,7 @@ from regraft.heads.folds import Folds, Index, train_test_pairs
 from regraft.heads.scoring import CHUNK, signed_power
 from regraft.heads.temperature import fit_temperature
 
-CS = tuple(10.0 ** np.arange(0.0, 4.1, 0.5))
+CS = tuple((10.0 ** np.arange(0.0, 4.1, 0.5)).tolist())
 """Default inverse strengths of the penalty."""
 
 DEFAULT_C = 100.0
@@ -31,6 +31,19 @@ TOLERANCE, MAX_ITER = 1e-3, 200
 
 Against 1e-5: the same objective to 4 digits and the same held-out accuracy, in a fifth of the time.
 """
+
+
+# Measured with Lite0 + Lite1 features (d = 2560), nested 5-fold, accuracy and log loss on the outer folds:
+#
+#                     power 1         power 0.5       power by CV
+# dogs (520, k=60)    0.879, 0.391    0.864, 0.424    0.879, 0.391
+# flowers (1000, 5)   0.919, 0.237    0.919, 0.245    0.919, 0.241
+# signs (864, 6)      0.976, 0.065    0.982, 0.048    0.982, 0.048
+# elpv (2624, 2)      0.853, 0.321    0.866, 0.310    0.863, 0.311
+#
+# Choosing C by plain log loss or by accuracy instead: dogs 0.861, 0.475 and 0.869, 0.426; elsewhere no
+# difference beyond the noise. Standardised features lost on all but two-class sets; powers of 0.75, rows of
+# length one, and averaging two powers lay between the columns above.
 
 
 class LogisticHead(Head):
@@ -94,6 +107,8 @@ class LogisticHead(Head):
         Cs = sorted(self.Cs) if self.C is None else [self.C]
         if not Cs or Cs[0] <= 0:
             raise UsageError(f"C must be above 0, not {Cs[0] if Cs else 'missing'}")
+        if not len(self.powers) or min(self.powers) <= 0:
+            raise UsageError(f"powers must be one or more numbers above 0, not {self.powers!r}")
         choice = self._choose(X, y, k, Cs, train_test_pairs(y, self.cv, groups, self.seed))
         space = _PrincipalSpace(X, choice.power)
         everyone = np.ones((len(y), 1), bool)
@@ -114,7 +129,9 @@ class LogisticHead(Head):
             # No C can teach a class that the fold has not seen: such examples say nothing about C.
             test[test_rows, fold] = np.isin(y[test_rows], y[np.intersect1d(train_rows, rows)])
         train, test, y = train[rows], test[rows], y[rows]
-        best = _Choice(np.inf, float(self.powers[0]), min(Cs, key=lambda C: abs(np.log(C / DEFAULT_C))), 1.0)
+        train, test = train[:, test.any(axis=0)], test[:, test.any(axis=0)]
+        fallback = min(Cs, key=lambda C: abs(np.log(C / DEFAULT_C)))
+        best = _Choice(np.inf, float(self.powers[0]), float(fallback), 1.0)
         if not test.any():
             return best
         held_out = np.nonzero(test)
@@ -139,10 +156,9 @@ class LogisticHead(Head):
         if len(y) <= limit:
             return np.arange(len(y))
         shuffled = np.random.default_rng(self.seed).permutation(len(y))
-        keep = np.concatenate(
-            [of_class[: int(np.ceil(len(of_class) * limit / len(y)))] for of_class in _by_class(y, shuffled, k)]
-        )
-        return np.sort(keep)
+        of_class = [shuffled[y[shuffled] == label] for label in range(k)]
+        share = limit / len(y)
+        return np.sort(np.concatenate([rows[: int(np.ceil(len(rows) * share))] for rows in of_class]))
 
 
 @dataclass(frozen=True)
@@ -151,10 +167,6 @@ class _Choice:
     power: float
     C: float
     scale: float
-
-
-def _by_class(y: np.ndarray, rows: np.ndarray, k: int) -> list[np.ndarray]:
-    return [rows[y[rows] == label] for label in range(k)]
 
 
 class _PrincipalSpace:

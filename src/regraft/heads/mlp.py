@@ -86,20 +86,22 @@ class MLPHead(Head):
 
         self._check()
         mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
+        inputs = X - mean
         # One scale for all features: rare ones stay small, as the backbone left them.
-        spread = float(np.sqrt(np.mean(np.square(X - mean), dtype=np.float64)))
+        spread = float(np.linalg.norm(inputs)) / float(np.sqrt(X.size))
         if spread <= 1e-6 * float(np.abs(mean).max()):
             spread = 1.0  # features that are all alike but for rounding
-        inputs = torch.from_numpy((X - mean) / np.float32(spread))
+        inputs /= np.float32(spread)
+        rows = torch.from_numpy(inputs)
         labels = torch.from_numpy(y)
         train, held_out = self._hold_out(y, groups)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             network = self._network(X.shape[1], k)
-            epochs = self._train(network, inputs, labels, train, held_out)
+            epochs = self._train(network, rows, labels, train, held_out)
         scale = 1.0
         if len(held_out):
-            scale = fit_temperature(_logits(network, inputs[held_out]).numpy(), y[held_out])[0]
+            scale = fit_temperature(_logits(network, rows[held_out]).numpy(), y[held_out])[0]
         tensors = _folded(network, mean, spread, scale)
         settings = {"layers": len(self.units) + 1, "epochs": epochs, "inverse_temperature": scale}
         return tensors, settings

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from regraft.heads.base import Head
-from regraft.heads.scoring import unit_rows
+from regraft.heads.scoring import CHUNK, unit_rows
 from regraft.heads.temperature import fit_temperature
 
 
@@ -38,9 +39,9 @@ class NearestCentroidHead(Head):
 
 def _sums(X: np.ndarray, part: np.ndarray, count: int) -> np.ndarray:
     """Return the sums (count, d) of the rows of X in each part."""
-    sums = np.zeros((count, X.shape[1]), np.float32)
-    np.add.at(sums, part, X)
-    return sums
+    n = len(part)
+    members = csr_array((np.ones(n, X.dtype), (part, np.arange(n))), shape=(count, n))
+    return members @ X
 
 
 def _left_out_logits(
@@ -48,18 +49,23 @@ def _left_out_logits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return minus squared distances (n, k), each to centroids without the example and its group.
 
-    The second value (n,) says whose class has other examples. Only the own class's centroid changes: a
-    group of mixed classes still lends its members to the others.
+    What all of a row share, |x|^2, is left away. The second value (n,) says whose class has other examples.
+    Only the own class's centroid changes: a group of mixed classes still lends its members to the others.
     """
     n = len(y)
-    logits = 2 * X @ centroids.T - np.sum(centroids**2, axis=1)
-    own = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
-    parts, part = np.unique(np.stack([own, y]), axis=1, return_inverse=True)
-    part = part.reshape(n)
+    if groups is None:
+        part, part_sums = np.arange(n), X
+    else:
+        pairs = np.stack([np.unique(groups, return_inverse=True)[1], y])
+        parts, part = np.unique(pairs, axis=1, return_inverse=True)
+        part = part.reshape(n)
+        part_sums = _sums(X, part, parts.shape[1])
     size, total = np.bincount(part)[part], np.bincount(y)[y]
-    known = total > size
-    left_in = np.maximum(total - size, 1)[:, None]
-    part_sums = _sums(X, part, parts.shape[1])
-    other = (centroids[y] * total[:, None] - part_sums[part]) / left_in
-    logits[np.arange(n), y] = np.sum((2 * X - other) * other, axis=1)
-    return logits, known
+    left = np.maximum(total - size, 1).astype(np.float32)[:, None]
+    logits = 2 * X @ centroids.T - np.sum(centroids**2, axis=1)
+    for start in range(0, n, CHUNK):
+        rows = np.arange(start, min(start + CHUNK, n))
+        others = centroids[y[rows]] * total[rows, None].astype(np.float32) - part_sums[part[rows]]
+        others /= left[rows]
+        logits[rows, y[rows]] = np.sum((2 * X[rows] - others) * others, axis=1)
+    return logits, total > size

@@ -12,6 +12,9 @@ from regraft.errors import UsageError
 from regraft.heads.base import Head
 from regraft.heads.scoring import CHUNK, nearest_first, neighbor_votes, smoothed, unit_rows
 
+CHOSEN_ON = 2000
+"""Most training examples that are classified by the others to choose the settings."""
+
 
 class NeighborsHead(Head):
     """Votes of the training examples nearest by cosine of the centred features.
@@ -30,8 +33,8 @@ class NeighborsHead(Head):
 
     Notes
     -----
-    The three have the least log loss when each training example is classified by the others (those of
-    its own group left out).
+    The three have the least log loss when each training example (2,000 at random, if there are
+    more) is classified by the others, those of its own group left out.
 
     References
     ----------
@@ -71,15 +74,16 @@ class NeighborsHead(Head):
             for smoothing in self.smoothings
         ]
         losses = np.zeros(len(choices))
-        for start in range(0, len(y), CHUNK):
-            rows = slice(start, start + CHUNK)
+        chosen_on = np.random.default_rng(0).permutation(len(y))[:CHOSEN_ON]
+        for start in range(0, len(chosen_on), CHUNK):
+            rows = chosen_on[start : start + CHUNK]
             nearest, labels = _other_neighbors(examples, y, groups, rows, counts[-1])
             losses += _losses(nearest, labels, y[rows], k, choices)
         return choices[int(np.argmin(losses))]
 
 
 def _other_neighbors(
-    examples: np.ndarray, y: np.ndarray, groups: np.ndarray | None, rows: slice, count: int
+    examples: np.ndarray, y: np.ndarray, groups: np.ndarray | None, rows: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return similarities and labels (m, count) of the nearest examples outside each row's own group."""
     own = np.arange(len(y)) if groups is None else groups
