@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,18 +90,37 @@ def load_weights(network: nn.Module, file: Path) -> None:
         With the list of what is missing and what does not fit.
     """
     own = network.state_dict()
-    given = {_plain(name): tensor for name, tensor in read_state(file).items()}
-    classifier = tuple(f"{name}." for name in _classifier_names(network))
-    body = [name for name in own if not name.startswith(classifier)]
-    missing = [name for name in body if name not in given and not name.endswith("num_batches_tracked")]
-    unfit = [name for name in body if name in given and given[name].shape != own[name].shape]
+    given = {name if name in own else _plain(name): tensor for name, tensor in read_state(file).items()}
+    missing, unfit = _compare(network, given)
     if missing and [t.shape for t in given.values()] == [t.shape for t in own.values()]:
         # The same tensors under other names, in the same order: another library's names for one network.
         network.load_state_dict(dict(zip(own, given.values(), strict=True)))
         return
     if missing or unfit:
+        given = _adapted(network, given)
+        missing, unfit = _compare(network, given)
+    if missing or unfit:
         raise WeightsError(_misfit(file, missing, unfit, own, given))
     network.load_state_dict({n: t for n, t in given.items() if n in own and t.shape == own[n].shape}, strict=False)
+
+
+def _compare(network: nn.Module, given: Mapping[str, torch.Tensor]) -> tuple[list[str], list[str]]:
+    """Return the names of the network's tensors that a file lacks, and of those it has in another shape."""
+    own = network.state_dict()
+    classifier = tuple(f"{name}." for name in _classifier_names(network))
+    body = [name for name in own if not name.startswith(classifier)]
+    missing = [name for name in body if name not in given and not name.endswith("num_batches_tracked")]
+    unfit = [name for name in body if name in given and given[name].shape != own[name].shape]
+    return missing, unfit
+
+
+def _adapted(network: nn.Module, given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Let timm convert an original checkpoint, or position embeddings of another input size."""
+    convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    try:
+        return given if convert is None else dict(convert(given, network))
+    except Exception:  # of a file for another network it may find nothing that it looks for
+        return given
 
 
 def _classifier_names(network: Any) -> list[str]:

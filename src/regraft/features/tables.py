@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def write_features(
         temporary = Path(file.name)
         try:
             if path.suffix == ".npz":
-                arrays = {"images": np.array(printable), "features": values}
+                arrays: dict[str, Any] = {"images": np.array(printable), "features": values}
                 if labels is not None:
                     arrays["labels"] = np.array(labels)
                 np.savez(file, **arrays)
