@@ -128,3 +128,13 @@ def test_a_class_that_only_the_validation_set_has(blobs):
     X, y = blobs(n=60)
     with pytest.raises(DataError, match="validation set has the class '7', of which there is no training example"):
         select_head(X, y, QUICK, validation=(X, np.where(y == 2, 7, y)))
+
+
+def test_settings_reach_the_head() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 6)).astype(np.float32)
+    y = np.repeat([0, 1], 20)
+    X[y == 1] += 2
+    assert select_head(X, y, {"logistic": {"C": 3.0}}, folds=3).candidates[0].settings["C"] == 3.0
+    with pytest.raises(UsageError, match="no setting 'colour'"):
+        select_head(X, y, {"logistic": {"colour": 1}}, folds=3)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class Selection:
 def select_head(
     X: npt.NDArray[np.float32],
     y: npt.ArrayLike,
-    heads: Sequence[str] = tuple(HEADS),
+    heads: Sequence[str] | Mapping[str, Mapping[str, Any]] = tuple(HEADS),
     folds: Folds = 5,
     seed: int = 0,
     *,
@@ -87,8 +88,8 @@ def select_head(
         Features of the training examples.
     y : array of shape (n,)
         Their labels.
-    heads : sequence of str
-        Names of the heads to compare.
+    heads : sequence of str, or mapping of str to settings
+        Names of the heads to compare, with settings where they are not the heads' own defaults.
     folds : int or sequence of (train, test) pairs
         Folds of X on which they are compared. Every head chooses its own settings anew inside each.
     seed : int
@@ -111,7 +112,8 @@ def select_head(
     """
     if not heads:
         raise UsageError(f"name at least one head of {', '.join(HEADS)}")
-    for name in heads:
+    settings = {name: dict(heads[name]) if isinstance(heads, Mapping) else {} for name in heads}
+    for name in settings:
         head_class(name)
     names = [name for name in HEADS if name in heads]
     X, groups = np.asarray(X), None if groups is None else np.asarray(groups)
@@ -129,29 +131,30 @@ def select_head(
         index = np.arange(len(target))
     fitted, proba = {}, {}
     for name in names:
-        fitted[name] = _fit(name, X, truth, groups, seed)
+        build = partial(_build, name, settings[name], seed)
+        fitted[name] = build().fit(X, truth, groups)
         if validation is None:
-            proba[name] = _out_of_fold(name, X, truth, groups, seed, pairs)
+            proba[name] = _out_of_fold(build, X, truth, groups, pairs)
         else:
             proba[name] = fitted[name].predict_proba(validation[0])
         fitted[name].classes_ = classes
     return _best(names, fitted, proba, target, index)
 
 
-def _fit(name: str, X: np.ndarray, truth: np.ndarray, groups: np.ndarray | None, seed: int) -> Head:
-    head = build_head(name)
+def _build(name: str, settings: dict[str, Any], seed: int) -> Head:
+    head = build_head(name, **settings)
     if "seed" in head.get_params():
         head.set_params(seed=seed)
-    return head.fit(X, truth, groups)
+    return head
 
 
 def _out_of_fold(
-    name: str, X: np.ndarray, truth: np.ndarray, groups: np.ndarray | None, seed: int, pairs: list
+    build: Callable[[], Head], X: np.ndarray, truth: np.ndarray, groups: np.ndarray | None, pairs: list
 ) -> npt.NDArray[np.float64]:
     """Return the probabilities (m, k) of every fold's test examples, fold after fold."""
     parts = []
     for train, test in pairs:
-        head = _fit(name, X[train], truth[train], None if groups is None else groups[train], seed)
+        head = build().fit(X[train], truth[train], None if groups is None else groups[train])
         # A class the fold has not seen gets what one example more would have earned it.
         proba = np.full((len(test), truth.max() + 1), 1 / (len(train) + 1))
         proba[:, head.classes_] = head.predict_proba(X[test])
