@@ -85,6 +85,11 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
+    def chosen(self) -> dict[str, Any]:
+        """Return the constructor's settings that `fit` chose and that cost it most of its time; none by default."""
+        check_is_fitted(self)
+        return {}
+
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the arrays and the JSON-able settings that `from_state` and `SCORERS` take."""
         check_is_fitted(self)

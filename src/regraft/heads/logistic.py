@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.optimize import minimize
+from sklearn.utils.validation import check_is_fitted
 
 from regraft.errors import UsageError
 from regraft.heads.base import Head
@@ -100,6 +101,11 @@ class LogisticHead(Head):
         self.cv = cv
         self.cv_samples = cv_samples
         self.seed = seed
+
+    def chosen(self) -> dict[str, Any]:
+        """Return C and the power, which took a cross-validation to choose."""
+        check_is_fitted(self)
+        return {"C": self.settings_["C"], "powers": (self.settings_["power"],)}
 
     def _learn(
         self, X: npt.NDArray[np.float32], y: npt.NDArray[np.intp], k: int, groups: np.ndarray | None
