@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
@@ -85,10 +86,37 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
-    def chosen(self) -> dict[str, Any]:
-        """Return the constructor's settings that `fit` chose and that cost it most of its time; none by default."""
-        check_is_fitted(self)
-        return {}
+    def out_of_fold(
+        self,
+        X: npt.NDArray[np.float32],
+        y: npt.NDArray[np.intp],
+        pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+        groups: np.ndarray | None = None,
+    ) -> npt.NDArray[np.float64]:
+        """Return the probabilities that the method gives to examples it has not seen.
+
+        Parameters
+        ----------
+        X : array of shape (n, d)
+            What this head was fitted on.
+        y : int array of shape (n,)
+            Class indices, 0 to k - 1.
+        pairs : sequence of (train, test) pairs of row indices
+        groups : array of shape (n,), optional
+
+        Returns
+        -------
+        array of shape (m, k)
+            Of every pair's test examples, pair after pair.
+        """
+        parts = []
+        for train, test in pairs:
+            head = clone(self).fit(X[train], y[train], None if groups is None else groups[train])
+            # A class the fold has not seen gets what one example more would have earned it.
+            proba = np.full((len(test), y.max() + 1), 1 / (len(train) + 1))
+            proba[:, head.classes_] = head.predict_proba(X[test])
+            parts.append(proba / proba.sum(axis=1, keepdims=True))
+        return np.concatenate(parts)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the arrays and the JSON-able settings that `from_state` and `SCORERS` take."""

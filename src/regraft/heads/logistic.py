@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from regraft.errors import UsageError
 from regraft.heads.base import Head
 from regraft.heads.folds import Folds, Index, train_test_pairs
-from regraft.heads.scoring import CHUNK, signed_power
+from regraft.heads.scoring import CHUNK, signed_power, softmax
 from regraft.heads.temperature import fit_temperature
 
 CS = tuple((10.0 ** np.arange(0.0, 4.1, 0.5)).tolist())
@@ -102,10 +102,26 @@ class LogisticHead(Head):
         self.cv_samples = cv_samples
         self.seed = seed
 
-    def chosen(self) -> dict[str, Any]:
-        """Return C and the power, which took a cross-validation to choose."""
+    def out_of_fold(
+        self,
+        X: npt.NDArray[np.float32],
+        y: npt.NDArray[np.intp],
+        pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+        groups: np.ndarray | None = None,
+    ) -> npt.NDArray[np.float64]:
+        """Return the probabilities of examples not seen, with the C, power and temperature chosen on all of X.
+
+        All folds are one problem in the principal axes of X, which a penalty on the length of the weights does not
+        notice: a fifth of the cost of fitting anew, for a comparison of heads that these settings hardly move.
+        """
         check_is_fitted(self)
-        return {"C": self.settings_["C"], "powers": (self.settings_["power"],)}
+        space = _PrincipalSpace(X, self.settings_["power"])
+        train = np.zeros((len(y), len(pairs)), bool)
+        for fold, (rows, _) in enumerate(pairs):
+            train[rows, fold] = True
+        weights = _minimize(space, y, int(y.max()) + 1, train, self.settings_["C"])
+        parts = [_logits(space.Z[rows], weights[:, [fold]])[:, 0] for fold, (_, rows) in enumerate(pairs)]
+        return softmax(np.concatenate(parts) * self.settings_["inverse_temperature"])
 
     def _learn(
         self, X: npt.NDArray[np.float32], y: npt.NDArray[np.intp], k: int, groups: np.ndarray | None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,9 +90,7 @@ def select_head(
     heads : sequence of str, or mapping of str to settings
         Names of the heads to compare, with settings where they are not the heads' own defaults.
     folds : int or sequence of (train, test) pairs
-        Folds of X on which they are compared. A head that chose a setting by a cross-validation of its own
-        on all of X keeps it in each fold: choosing it anew there costs five times as much, and moves the
-        comparison of heads far less than they differ.
+        Folds of X on which they are compared.
     seed : int
         Deals the examples into folds, and is passed to the heads that take one.
     groups : array of shape (n,), optional
@@ -133,11 +130,9 @@ def select_head(
         index = np.arange(len(target))
     fitted, proba = {}, {}
     for name in names:
-        build = partial(_build, name, settings[name], seed)
-        fitted[name] = build().fit(X, truth, groups)
+        fitted[name] = _build(name, settings[name], seed).fit(X, truth, groups)
         if validation is None:
-            again = partial(_build, name, {**settings[name], **fitted[name].chosen()}, seed)
-            proba[name] = _out_of_fold(again, X, truth, groups, pairs)
+            proba[name] = fitted[name].out_of_fold(X, truth, pairs, groups)
         else:
             proba[name] = fitted[name].predict_proba(validation[0])
         fitted[name].classes_ = classes
@@ -149,20 +144,6 @@ def _build(name: str, settings: dict[str, Any], seed: int) -> Head:
     if "seed" in head.get_params():
         head.set_params(seed=seed)
     return head
-
-
-def _out_of_fold(
-    build: Callable[[], Head], X: np.ndarray, truth: np.ndarray, groups: np.ndarray | None, pairs: list
-) -> npt.NDArray[np.float64]:
-    """Return the probabilities (m, k) of every fold's test examples, fold after fold."""
-    parts = []
-    for train, test in pairs:
-        head = build().fit(X[train], truth[train], None if groups is None else groups[train])
-        # A class the fold has not seen gets what one example more would have earned it.
-        proba = np.full((len(test), truth.max() + 1), 1 / (len(train) + 1))
-        proba[:, head.classes_] = head.predict_proba(X[test])
-        parts.append(proba / proba.sum(axis=1, keepdims=True))
-    return np.concatenate(parts)
 
 
 def _best(
