@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +33,7 @@ def draw(colour: tuple[int, int, int], seed: int, size: tuple[int, int] = (72, 6
     return Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def draw_classes() -> Callable[..., Path]:
     """Return a function that fills a folder with class folders of drawn JPEGs."""
 
@@ -41,6 +45,54 @@ def draw_classes() -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def colours(tmp_path_factory: pytest.TempPathFactory, draw_classes: Callable[..., Path]) -> Path:
+    """Return a folder of 18 images in three class folders; nothing may change it."""
+    return draw_classes(tmp_path_factory.mktemp("data") / "colours")
+
+
+@pytest.fixture(scope="session")
+def fitted(colours: Path) -> Any:
+    """Return the result of one quick fit on `colours`."""
+    import regraft
+
+    return regraft.fit(colours, backbone="tf_efficientnet_lite0", head="centroid")
+
+
+@pytest.fixture(scope="session")
+def saved(fitted: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of that fit's classifier."""
+    path = tmp_path_factory.mktemp("saved") / "model.regraft"
+    fitted.classifier.save(path)
+    return path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command gave: its exit code, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+    """Return a function that runs a command line in this process, with bytes on its stdin."""
+    from regraft.cli import main
+
+    def run(*arguments: object, stdin: bytes = b"") -> Finished:
+        monkeypatch.setattr(sys, "argv", ["regraft", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return Finished(int(ended.value.code or 0), printed.out, printed.err)
+
+    return run
 
 
 @pytest.fixture(scope="session")

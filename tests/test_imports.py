@@ -24,6 +24,7 @@ ROOMS = (
     "persistence",
     "classifier",
     "result",
+    "protocol",
     "probe",
     "pipeline",
     "reports",

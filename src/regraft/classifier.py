@@ -1,4 +1,4 @@
-"""What a user keeps: backbones and a head that name the class of a image."""
+"""What a user keeps: backbones and a head that name the class of an image."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from regraft.backbones.preprocessing import Preprocessing
-from regraft.backbones.registry import VOUCHED, Backbone
-from regraft.backbones.weights import HeldWeights, HubWeights, UrlWeights, Weights
+from regraft.backbones.registry import Backbone
 from regraft.data.sources import list_images
 from regraft.errors import BundleError, DataError
 from regraft.features.engines import EngineName
 from regraft.features.extraction import Features, extract
 from regraft.features.streaming import Progress
 from regraft.heads.scoring import SCORERS
-from regraft.persistence import Bundle, write_bundle
+from regraft.persistence import Bundle, backbone_record, held_weights, read_backbone, write_bundle
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Classifier:
     def _extract(
         self, examples: Sequence[Any], names: Sequence[str], engine: EngineName, progress: Progress | None
     ) -> Features:
-        return extract(
+        features = extract(
             examples,
             names,
             self.backbones,
@@ -111,6 +109,12 @@ class Classifier:
             skip_unreadable=True,
             progress=progress,
         )
+        if len(features.index) and features.widths != self.widths:
+            raise BundleError(
+                f"The head must have features of the lengths {self.widths}, but its backbones give {features.widths}; "
+                "fit anew."
+            )
+        return features
 
     def predict_proba(self, sources: Any) -> np.ndarray:
         """Return the probability of each class for each image.
@@ -127,7 +131,7 @@ class Classifier:
         Raises
         ------
         DataError
-            If a image cannot be read; `predict` reports such images one by one instead.
+            If an image cannot be read; `predict` reports such images one by one instead.
         """
         features = self.features(sources)
         if features.skipped:
@@ -183,36 +187,15 @@ class Classifier:
             If the place cannot be written.
         """
         tensors: dict[str, Any] = {"head": self.tensors}
-        backbones = []
+        records = []
         for position, backbone in enumerate(self.backbones):
-            weights = {"sha256": backbone.weights.sha256(), **backbone.weights.to_dict()}
-            if not backbone.weights.portable:
-                facts = {"source": backbone.weights.source, "licence": backbone.weights.licence}
-                weights = {
-                    "kind": "held",
-                    "sha256": weights["sha256"],
-                    "random": backbone.weights.random,
-                    **facts,
-                }
-                tensors[f"backbone-{position}"] = _held_tensors(backbone)
-            backbones.append(
-                {
-                    "name": backbone.name,
-                    "architecture": backbone.architecture,
-                    "feature_dim": backbone.feature_dim,
-                    "parameters": backbone.parameters,
-                    "top1": backbone.top1,
-                    "pool": backbone.pool,
-                    "modality": backbone.modality,
-                    "preprocessing": backbone.preprocessing.to_dict(),
-                    "precision": self.precisions[position],
-                    "width": self.widths[position],
-                    "weights": weights,
-                }
-            )
+            held = held_weights(backbone)
+            if held is not None:
+                tensors[f"backbone-{position}"] = held
+            records.append(backbone_record(backbone, self.precisions[position], self.widths[position], held))
         manifest = {
             "classes": list(self.classes),
-            "backbones": backbones,
+            "backbones": records,
             "head": {"name": self.head, "settings": self.settings},
             "info": self.info,
         }
@@ -226,91 +209,47 @@ class Classifier:
         ------
         BundleError
             If the file is no bundle, is damaged or too new, or the weights at hand are not the ones it was made with.
+        WeightsError
+            If the weights are neither here nor to be had.
         """
         bundle = Bundle(path)
         try:
-            return cls._from_bundle(bundle)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            classifier = cls._from_bundle(bundle)
+            classifier._check()
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError) as error:
             raise BundleError(
                 f"{bundle.path.name} must have all the parts that FORMAT.md names, but it lacks some or they are "
                 f"malformed ({type(error).__name__}: {error}); save it again."
             ) from error
+        return classifier
 
     @classmethod
     def _from_bundle(cls, bundle: Bundle) -> Classifier:
-        manifest = bundle.manifest
-        parts = manifest["backbones"]
-        backbones = tuple(_backbone(bundle, position, part) for position, part in enumerate(parts))
-        head = manifest["head"]
+        records, head = bundle.manifest["backbones"], bundle.manifest["head"]
         if head["name"] not in SCORERS:
             raise BundleError(
                 f"{bundle.path.name} must have one of the heads {', '.join(SCORERS)}, but has {head['name']!r}; "
                 "install a newer regraft."
             )
-        classes = tuple(map(str, manifest["classes"]))
-        classifier = cls(
-            classes=classes,
-            backbones=backbones,
-            precisions=tuple(str(part["precision"]) for part in parts),
-            widths=tuple(int(part["width"]) for part in parts),
+        return cls(
+            classes=tuple(map(str, bundle.manifest["classes"])),
+            backbones=tuple(read_backbone(bundle, position) for position in range(len(records))),
+            precisions=tuple(str(record["precision"]) for record in records),
+            widths=tuple(int(record["width"]) for record in records),
             head=head["name"],
             tensors=bundle.tensors("head"),
             settings=dict(head["settings"]),
-            info=dict(manifest["info"]),
+            info=dict(bundle.manifest["info"]),
         )
-        found = classifier.score(np.zeros((1, sum(classifier.widths)), np.float32)).shape
-        if found != (1, len(classes)):
-            raise ValueError(f"the head gives {found[-1]} probabilities for {len(classes)} classes")
-        return classifier
 
-
-def _held_tensors(backbone: Backbone) -> dict[str, np.ndarray]:
-    return {name: tensor.numpy() for name, tensor in backbone.build().state_dict().items()}
-
-
-def _backbone(bundle: Bundle, position: int, part: dict[str, Any]) -> Backbone:
-    recorded = str(part["weights"]["sha256"])
-    weights = _weights(bundle, position, part["weights"])
-    if weights.here() and weights.sha256() != recorded:
-        raise BundleError(
-            f"{bundle.path.name} must run on the weights it was made with (sha256 {recorded[:12]}...), "
-            f"but {weights.source} has others ({weights.sha256()[:12]}...); install the release it was made with, "
-            "or fit anew."
-        )
-    return Backbone(
-        name=str(part["name"]),
-        architecture=str(part["architecture"]),
-        feature_dim=int(part["feature_dim"]),
-        preprocessing=Preprocessing.from_dict(part["preprocessing"]),
-        weights=weights,
-        parameters=float(part["parameters"]),
-        top1=part["top1"],
-        pool=part["pool"],
-        modality=str(part["modality"]),
-    )
-
-
-def _weights(bundle: Bundle, position: int, part: dict[str, Any]) -> Weights:
-    kind = part["kind"]
-    if kind == "package":
-        # Only packages that we vouch for: looking for any other would let a file choose what is imported.
-        for backbone in VOUCHED:
-            if backbone.weights.to_dict().get("package") == part["package"]:
-                return backbone.weights
-    if kind == "hub":
-        return HubWeights(str(part["repository"]), str(part["licence"]), part["file"])
-    if kind == "url":
-        known = [b.weights for b in VOUCHED if isinstance(b.weights, UrlWeights)]
-        return next((w for w in known if w.url == part["url"]), UrlWeights(str(part["url"]), str(part["licence"])))
-    if kind == "held":
-        return HeldWeights(
-            str(part["sha256"]),
-            lambda: bundle.member(f"backbone-{position}"),
-            str(part["source"]),
-            str(part["licence"]),
-            bool(part["random"]),
-        )
-    raise BundleError(
-        f"{bundle.path.name} must name weights of a kind this release knows (package, hub, url, held), "
-        f"but names {kind!r}; install a newer regraft."
-    )
+    def _check(self) -> None:
+        """Try the head on made-up features: arrays that do not fit show now, and not with the first image."""
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("two classes have one name")
+        if not all(np.isfinite(array).all() for array in self.tensors.values()):
+            raise ValueError("the head's arrays are not all finite")
+        made_up = np.random.default_rng(0).normal(scale=3, size=(2, sum(self.widths))).astype(np.float32)
+        with np.errstate(all="ignore"):
+            found = self.score(made_up)
+        if found.shape != (2, len(self.classes)) or not np.allclose(found.sum(axis=1), 1):
+            raise ValueError(f"the head does not give a probability for each of {len(self.classes)} classes")

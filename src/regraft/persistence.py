@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from regraft.backbones.preprocessing import Preprocessing
+from regraft.backbones.registry import VOUCHED, Backbone
+from regraft.backbones.weights import HeldWeights, HubWeights, UrlWeights, Weights
 from regraft.errors import BundleError
 
 FORMAT = "regraft"
@@ -19,6 +23,7 @@ VERSION = 1
 MANIFEST = "model.json"
 LARGEST_MANIFEST = 64 * 2**20
 LARGEST_MEMBER = 8 * 2**30
+LARGEST_INPUT = 4096
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -40,11 +45,9 @@ def write_bundle(path: str | Path, manifest: dict[str, Any], tensors: Mapping[st
     BundleError
         If the place cannot be written.
     """
-    from safetensors.numpy import save
-
     path = Path(path)
     members = {
-        f"{name}.safetensors": content if isinstance(content, bytes) else save(_plain(content))
+        f"{name}.safetensors": content if isinstance(content, bytes) else packed(content)
         for name, content in tensors.items()
     }
     files = {name: {"sha256": hashlib.sha256(b).hexdigest(), "bytes": len(b)} for name, b in members.items()}
@@ -54,7 +57,7 @@ def write_bundle(path: str | Path, manifest: dict[str, Any], tensors: Mapping[st
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
             temporary = Path(file.name)
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(MANIFEST, json.dumps(head, indent=1))
+                archive.writestr(MANIFEST, json.dumps(head, indent=1, allow_nan=False))
                 for name, content in members.items():
                     archive.writestr(name, content)
         temporary.chmod(0o644)
@@ -69,8 +72,12 @@ def write_bundle(path: str | Path, manifest: dict[str, Any], tensors: Mapping[st
             temporary.unlink(missing_ok=True)
 
 
-def _plain(tensors: Tensors) -> dict[str, np.ndarray]:
-    return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+def packed(tensors: Tensors) -> bytes:
+    """Return arrays as the bytes of a safetensors file."""
+    from safetensors.numpy import save
+
+    # Not ascontiguousarray, which gives a single number an axis that it has not.
+    return save({name: np.asarray(array, order="C") for name, array in tensors.items()})
 
 
 class Bundle:
@@ -94,7 +101,7 @@ class Bundle:
         if not self.path.is_file():
             raise BundleError(f"A saved classifier must be a file, but there is none at {self.path}; check the path.")
         manifest = self._json(self._member(MANIFEST, LARGEST_MANIFEST))
-        if manifest.get("format") != FORMAT or not isinstance(manifest.get("version"), int):
+        if manifest.get("format") != FORMAT or type(manifest.get("version")) is not int:
             raise self._not_a_bundle("its manifest is of another kind")
         if manifest["version"] > VERSION:
             raise BundleError(
@@ -105,7 +112,7 @@ class Bundle:
 
     def _json(self, text: bytes) -> dict[str, Any]:
         try:
-            manifest = json.loads(text)
+            manifest = json.loads(text, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             raise self._not_a_bundle("its manifest is not JSON") from error
         if not isinstance(manifest, dict):
@@ -135,16 +142,17 @@ class Bundle:
             f"{self.path.name} must be a classifier saved by regraft, but {why}; save it again or copy it anew."
         )
 
+    def recorded_sha256(self, name: str) -> str:
+        """Return the sha256 that the manifest has for a safetensors member."""
+        return str(self.manifest["files"][f"{name}.safetensors"]["sha256"])
+
     def member(self, name: str) -> bytes:
         """Return the bytes of a safetensors member, checked against the manifest's sha256."""
-        member = f"{name}.safetensors"
-        files = self.manifest.get("files")
-        recorded = files.get(member) if isinstance(files, dict) else None
-        content = self._member(member, LARGEST_MEMBER)
-        if not isinstance(recorded, dict) or hashlib.sha256(content).hexdigest() != recorded.get("sha256"):
+        content = self._member(f"{name}.safetensors", LARGEST_MEMBER)
+        if hashlib.sha256(content).hexdigest() != self.recorded_sha256(name):
             raise BundleError(
-                f"{self.path.name} is damaged: {member} must have the sha256 in its manifest, and has another; "
-                "copy it anew."
+                f"{self.path.name} is damaged: {name}.safetensors must have the sha256 in its manifest, and has "
+                "another; copy it anew."
             )
         return content
 
@@ -157,3 +165,141 @@ class Bundle:
             return load(self.member(name))
         except (SafetensorError, ValueError, KeyError) as error:
             raise self._not_a_bundle(f"its member {name} is not safetensors") from error
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def held_weights(backbone: Backbone) -> bytes | None:
+    """Return a backbone's weights as a safetensors file, or None where another machine finds them by name."""
+    if backbone.weights.portable:
+        return None
+    if isinstance(backbone.weights, HeldWeights):
+        return backbone.weights.fetch().read_bytes()
+    return packed({name: tensor.numpy() for name, tensor in backbone.build().state_dict().items()})
+
+
+def backbone_record(backbone: Backbone, precision: str, width: int, held: bytes | None) -> dict[str, Any]:
+    """Return what the manifest says of a backbone: see FORMAT.md.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    precision : str
+        In which its features were computed.
+    width : int
+        Length of its features.
+    held : bytes or None
+        Its weights, where the bundle holds them.
+    """
+    weights = backbone.weights
+    where = {"sha256": weights.sha256(), **weights.to_dict()}
+    if held is not None:
+        facts = {"source": weights.source, "licence": weights.licence, "random": weights.random}
+        where = {"kind": "held", "sha256": hashlib.sha256(held).hexdigest(), **facts}
+    return {
+        "name": backbone.name,
+        "architecture": backbone.architecture,
+        "feature_dim": backbone.feature_dim,
+        "parameters": backbone.parameters,
+        "top1": backbone.top1,
+        "pool": backbone.pool,
+        "modality": backbone.modality,
+        "preprocessing": backbone.preprocessing.to_dict(),
+        "precision": precision,
+        "width": width,
+        "weights": where,
+    }
+
+
+def read_backbone(bundle: Bundle, position: int) -> Backbone:
+    """Return the backbone at a position of a bundle, with the very weights that it was made with.
+
+    Raises
+    ------
+    BundleError
+        If the weights at hand are others, or of a kind that this release does not know.
+    WeightsError
+        If they are neither here nor to be had.
+    ValueError, TypeError, KeyError
+        If the record is malformed.
+    """
+    record = bundle.manifest["backbones"][position]
+    recorded = str(record["weights"]["sha256"])
+    weights = _weights(bundle, position, record["weights"])
+    if weights.sha256() != recorded:
+        raise BundleError(
+            f"{bundle.path.name} must run on the weights it was made with (sha256 {recorded[:12]}...), "
+            f"but {weights.source} has others ({weights.sha256()[:12]}...); install the release it was made with, "
+            "or fit anew."
+        )
+    if record["pool"] not in ("avg", "max", "none") or record["modality"] != "image":
+        raise ValueError(f"pool {record['pool']!r}, modality {record['modality']!r}")
+    return Backbone(
+        name=str(record["name"]),
+        architecture=_network_name(record["architecture"]),
+        feature_dim=int(record["feature_dim"]),
+        preprocessing=_preprocessing(record["preprocessing"]),
+        weights=weights,
+        parameters=float(record["parameters"]),
+        top1=None if record["top1"] is None else float(record["top1"]),
+        pool=record["pool"],
+        modality=record["modality"],
+    )
+
+
+def _network_name(name: str) -> str:
+    # timm takes addresses for names too, and would fetch from them.
+    if not re.fullmatch(r"[\w.]+", name):
+        raise ValueError(f"architecture {name!r}")
+    return name
+
+
+def _preprocessing(values: dict[str, Any]) -> Preprocessing:
+    pixels = Preprocessing.from_dict(values)
+    sound = (
+        isinstance(pixels.size, int)
+        and 1 <= pixels.size <= LARGEST_INPUT
+        and len(pixels.mean) == len(pixels.std) == 3
+        and min(pixels.std) > 0
+        and all(isinstance(value, float | int) for value in pixels.mean)
+        and 0 < pixels.crop <= 1
+        and pixels.resize in ("crop", "stretch")
+        and isinstance(pixels.interpolation, str)
+    )
+    if not sound:
+        raise ValueError(f"preprocessing {values}")
+    return pixels
+
+
+def _weights(bundle: Bundle, position: int, part: dict[str, Any]) -> Weights:
+    kind = part["kind"]
+    if kind == "package":
+        # Only packages that we vouch for: looking for any other would let a file choose what is imported.
+        for backbone in VOUCHED:
+            if backbone.weights.to_dict().get("package") == part["package"]:
+                return backbone.weights
+        raise BundleError(
+            f"{bundle.path.name} must name a package of weights that this release knows, "
+            f"but names {part['package']!r}; install a newer regraft."
+        )
+    if kind == "hub":
+        return HubWeights(str(part["repository"]), str(part["licence"]), part["file"])
+    if kind == "url":
+        known = [b.weights for b in VOUCHED if isinstance(b.weights, UrlWeights)]
+        return next((w for w in known if w.url == part["url"]), UrlWeights(str(part["url"]), str(part["licence"])))
+    if kind == "held":
+        member = f"backbone-{position}"
+        return HeldWeights(
+            # Their own sha256, not what the file says: features are kept under it for all that come later.
+            bundle.recorded_sha256(member),
+            lambda: bundle.member(member),
+            str(part["source"]),
+            str(part["licence"]),
+            bool(part["random"]),
+        )
+    raise BundleError(
+        f"{bundle.path.name} must name weights of a kind this release knows (package, hub, url, held), "
+        f"but names {kind!r}; install a newer regraft."
+    )

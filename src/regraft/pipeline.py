@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,18 +18,15 @@ from regraft.backbones.registry import DEFAULT_BACKBONE, Backbone, Pool, get_bac
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset, Skipped
 from regraft.data.sources import list_images, read_source
-from regraft.data.splits import check_no_group_straddles, split
 from regraft.errors import DataError, UsageError
 from regraft.evaluation import metrics
 from regraft.evaluation.metrics import Evaluation
 from regraft.features.engines import EngineName
 from regraft.features.extraction import Features, extract
-from regraft.features.streaming import MAXIMUM_UNREADABLE, Progress
-from regraft.probe import FOLDS, Probe, probe
+from regraft.features.streaming import Progress
+from regraft.probe import Probe, probe
+from regraft.protocol import check_classes, check_skipped, describe, settle_protocol
 from regraft.result import Embedded, Evaluated, Result
-
-SMALLEST_TEST = 30
-"""Below this many test images a single split says next to nothing, and cross-validation is used."""
 
 Announce = Callable[[str], None]
 
@@ -117,6 +115,8 @@ def fit(
     started = time.perf_counter()
     if not 0 < test_size < 1:
         raise UsageError(f"--test-size must be a share between 0 and 1, not {test_size}.")
+    if seed < 0:
+        raise UsageError(f"--seed must be 0 or above, not {seed}.")
     heads = _heads(head, {"units": units, "dropout": dropout, "batch_norm": batch_norm})
     backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool)
     dataset = read_source(
@@ -128,9 +128,9 @@ def fit(
         images=images,
         label_from_name=label_from_name,
     )
-    _check_classes(dataset)
+    check_classes(dataset)
     read = time.perf_counter()
-    dataset, protocol = _split(dataset, test_size, seed)
+    dataset, protocol = settle_protocol(dataset, test_size, seed)
     if announce is not None:
         for sentence in (*describe(dataset, protocol), *_warnings(backbones)):
             announce(sentence)
@@ -144,10 +144,9 @@ def fit(
     )
     extracted = time.perf_counter()
     skipped = dataset.skipped + features.skipped
-    _check_skipped(len(dataset) + len(dataset.skipped), skipped, skip_unreadable)
+    check_skipped(len(dataset) + len(dataset.skipped), skipped, skip_unreadable)
     dataset = replace(dataset.take(features.index), skipped=skipped)
-    _check_classes(dataset)
-    _check_train(dataset)
+    check_classes(dataset)
     learnt = probe(dataset, features.values, protocol, heads, seed)
     headed = time.perf_counter()
     test = metrics.evaluate(dataset.y[learnt.test_index], learnt.test_probabilities, dataset.class_names)
@@ -175,7 +174,7 @@ def fit(
         skipped=skipped,
         notes=dataset.notes + features.notes + tuple(_warnings(backbones)),
         seed=seed,
-        command=command or f"regraft.fit({str(data)!r})",
+        command=command or _call(data, dataset),
         created=classifier.info["created"],
         settings={
             "image_size": [b.preprocessing.size for b in backbones],
@@ -186,26 +185,18 @@ def fit(
     )
 
 
-def describe(dataset: Dataset, protocol: str) -> list[str]:
-    """Return what was inferred from the data, each a sentence for people."""
-    counts = np.bincount(dataset.y, minlength=len(dataset.class_names))
-    order = np.argsort(-counts, kind="stable")
-    listed = ", ".join(f"{dataset.class_names[i]} {counts[i]}" for i in order[:12])
-    more = f", and {len(order) - 12} more" if len(order) > 12 else ""
-    sentences = [f"{len(dataset):,} images in {len(counts)} classes: {listed}{more}."]
-    if protocol == "cross-validation":
-        sentences.append(f"Too few for a test part of {SMALLEST_TEST}: evaluated by cross-validation in {FOLDS} folds.")
-    else:
-        parts = [f"{len(dataset.part(part)):,} {part}" for part in ("train", "val", "test") if len(dataset.part(part))]
-        sentences.append(f"Split: {', '.join(parts)}{' (your own)' if protocol == 'given' else ''}.")
-    return sentences + list(dataset.notes)
-
-
 def _warnings(backbones: tuple[Backbone, ...]) -> list[str]:
     random = [b.name for b in backbones if b.weights.random]
     if not random:
         return []
     return [f"Random weights: {', '.join(random)} knows nothing yet, so nothing is transferred."]
+
+
+def _call(data: Any, dataset: Dataset) -> str:
+    """Return the Python call for the record: a path as it is, arrays and lists by name only."""
+    if isinstance(data, str | os.PathLike):
+        return f"regraft.fit({os.fspath(data)!r})"
+    return f"regraft.fit({dataset.name}, ...)"
 
 
 def _heads(head: str, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -221,44 +212,6 @@ def _heads(head: str, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "use --head mlp or leave it out."
         )
     return {head: given}
-
-
-def _check_classes(dataset: Dataset) -> None:
-    present = np.unique(dataset.y)
-    if len(present) < 2:
-        only = f", only {dataset.class_names[present[0]]!r}" if len(present) else ""
-        raise DataError(
-            f"There must be images of at least two classes, but there are {len(dataset)} readable images "
-            f"of {len(present)}{only}; add images of another class."
-        )
-
-
-def _check_train(dataset: Dataset) -> None:
-    train = set(dataset.y[dataset.part("train")].tolist())
-    missing = [name for i, name in enumerate(dataset.class_names) if i not in train]
-    if missing:
-        raise DataError(
-            f"Every class must have a readable training image, but {', '.join(missing[:5])} has none; "
-            "add some, or remove the class."
-        )
-
-
-def _check_skipped(total: int, skipped: tuple[Skipped, ...], allowed: bool) -> None:
-    if len(skipped) > MAXIMUM_UNREADABLE * total and not allowed:
-        listed = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
-        raise DataError(
-            f"At most 5% of the images may be unusable, but {len(skipped)} of {total} are ({listed}); "
-            "mend or remove them, or go on without them with --skip-unreadable."
-        )
-
-
-def _split(dataset: Dataset, test_size: float, seed: int) -> tuple[Dataset, str]:
-    if dataset.split is not None:
-        check_no_group_straddles(dataset)
-        return dataset, "given"
-    if round(len(dataset) * test_size) < SMALLEST_TEST:
-        return dataset, "cross-validation"
-    return split(dataset, test_size=test_size, seed=seed), "holdout"
 
 
 def _classifier(
@@ -328,6 +281,7 @@ def evaluate(
         images=images,
         label_from_name=label_from_name,
     )
+    total = len(dataset) + len(dataset.skipped)
     if dataset.split is not None and len(dataset.part("test")):
         dataset = dataset.take(dataset.part("test"))
     unknown = [name for name in dataset.class_names if name not in classifier.classes]
@@ -346,7 +300,7 @@ def evaluate(
         progress=progress,
     )
     skipped = dataset.skipped + features.skipped
-    _check_skipped(len(dataset) + len(dataset.skipped), skipped, skip_unreadable)
+    check_skipped(total, skipped, skip_unreadable)
     dataset = dataset.take(features.index)
     if not len(dataset):
         raise DataError("There must be at least one readable image to evaluate on, but there is none.")
@@ -392,9 +346,10 @@ def embed(
     """
     backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool)
     labels: tuple[str, ...] | None = None
+    skipped: tuple[Skipped, ...] = ()
     try:
         dataset = read_source(data)
-        examples, names = dataset.examples, dataset.names
+        examples, names, skipped = dataset.examples, dataset.names, dataset.skipped
         labels = tuple(dataset.class_names[i] for i in dataset.y)
     except DataError:
         found, called = list_images(data)
@@ -404,4 +359,5 @@ def embed(
         names=tuple(names[i] for i in features.index),
         features=features,
         labels=None if labels is None else tuple(labels[i] for i in features.index),
+        skipped=skipped + features.skipped,
     )

@@ -11,11 +11,10 @@ from regraft.data.dataset import Dataset
 from regraft.data.splits import folds
 from regraft.evaluation import metrics
 from regraft.evaluation.metrics import Evaluation
+from regraft.protocol import FOLDS
 
 if TYPE_CHECKING:
     from regraft.heads.selection import Selection
-
-FOLDS = 5
 
 
 @dataclass(frozen=True)

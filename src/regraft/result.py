@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,8 @@ class Result:
                     {
                         "name": c.name,
                         "accuracy": c.accuracy,
-                        "accuracy_se": c.accuracy_se,
+                        # One held-out image has no standard error, and JSON no infinity.
+                        "accuracy_se": c.accuracy_se if math.isfinite(c.accuracy_se) else None,
                         "log_loss": c.log_loss,
                     }
                     for c in self.candidates
@@ -182,8 +184,11 @@ class Embedded:
     features : Features
     labels : tuple of str or None
         Where the source has labels.
+    skipped : tuple of Skipped
+        Images that cannot be used, and why.
     """
 
     names: tuple[str, ...]
     features: Features
     labels: tuple[str, ...] | None
+    skipped: tuple[Skipped, ...]

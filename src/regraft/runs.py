@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -24,11 +25,14 @@ def new_run_folder(name: str, out: str | Path | None = None) -> Path:
     ------
     UsageError
         If `out` already holds something: a run is never written over another.
+    RegraftError
+        If the place cannot be written.
     """
     if out is not None:
         path = Path(out)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(f"--out must be a new or empty folder, but {path} holds something; choose another.")
+        _check_writable(path)
         return path
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name) or "data"
     base = Path("runs") / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -36,7 +40,23 @@ def new_run_folder(name: str, out: str | Path | None = None) -> Path:
     while path.exists():
         number += 1
         path = base.with_name(f"{base.name}-{number}")
+    _check_writable(path)
     return path
+
+
+def _check_writable(folder: Path) -> None:
+    above = next(path for path in folder.absolute().parents if path.exists())
+    if not above.is_dir():
+        raise _unwritable(folder, f"{above} is a file")
+    if not os.access(above, os.W_OK):
+        raise _unwritable(folder, f"no permission to write in {above}")
+
+
+def _unwritable(folder: Path, why: str | None) -> RegraftError:
+    return RegraftError(
+        f"The run must be written where folders can be made, but {folder} cannot ({why}); "
+        "choose another place with --out."
+    )
 
 
 def write_run(result: Result, out: str | Path | None = None) -> Path:
@@ -66,19 +86,14 @@ def write_run(result: Result, out: str | Path | None = None) -> Path:
         new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         new.chmod(0o755)
     except OSError as error:
-        raise RegraftError(
-            f"The run must be written where folders can be made, but {folder.parent} cannot ({error.strerror}); "
-            "choose another place with --out."
-        ) from error
+        raise _unwritable(folder, error.strerror) from error
     try:
         result.classifier.save(new / MODEL)
         html.write(result, new / REPORT)
         (new / FIGURES).write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
         new.rename(folder)
     except OSError as error:
-        raise RegraftError(
-            f"The run could not be written to {folder} ({error.strerror}); choose another place with --out."
-        ) from error
+        raise _unwritable(folder, error.strerror) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return folder

@@ -41,7 +41,7 @@ class Backbone:
     architecture : str
         timm's name of the network.
     feature_dim : int
-        Length of the pooled feature vector.
+        Length of the feature vector where the last feature map is averaged.
     preprocessing : Preprocessing
         What its weights expect.
     weights : Weights
@@ -147,7 +147,7 @@ def get_backbones(
     image_size : int, optional
         Input size in pixels where it is to differ from the weights' own.
     resize : {"crop", "stretch"}, optional
-        How a image becomes a square; default: as the weights expect.
+        How an image becomes a square; default: as the weights expect.
     pool : {"avg", "max", "none"}
         How the last feature map becomes a vector.
 
@@ -212,6 +212,8 @@ def _from_timm(name: str) -> Backbone:
         )
     import torch
 
+    from regraft.backbones.vision import feature_dim
+
     try:
         config = timm.get_pretrained_cfg(name)
     except RuntimeError:
@@ -231,11 +233,12 @@ def _from_timm(name: str) -> Backbone:
         weights = UrlWeights(str(config.url), licence=config.license or "not stated")
     else:
         weights = RandomWeights(missing=True)
-    pixels = Preprocessing(size, _triple(config.mean), _triple(config.std), config.crop_pct, config.interpolation)
+    crop = min(config.crop_pct, 1.0)  # some of timm's exceed 1: a black frame around the image
+    pixels = Preprocessing(size, _triple(config.mean), _triple(config.std), crop, config.interpolation)
     return Backbone(
         name,
         name,
-        feature_dim=int(getattr(network, "head_hidden_size", None) or network.num_features),
+        feature_dim=feature_dim(network),
         preprocessing=pixels,
         weights=weights,
         parameters=round(sum(p.numel() for p in network.parameters()) / 1e6, 2),

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from regraft.backbones.weights import RANDOM_SEED
-from regraft.errors import WeightsError
+from regraft.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     from regraft.backbones.registry import Backbone, Pool
@@ -160,6 +160,20 @@ def _first(names: list[str], count: int = 5) -> str:
     return ", ".join(names[:count]) + (", ..." if len(names) > count else "")
 
 
+def has_own_head(network: Any) -> bool:
+    """Return whether timm's head gives what everybody means by the network's features.
+
+    VGG's own head is two dense layers of the source task; its features are its last feature map.
+    """
+    return not hasattr(network, "pre_logits")
+
+
+def feature_dim(network: Any) -> int:
+    """Return the length of the feature vector where the last feature map is averaged."""
+    width = getattr(network, "head_hidden_size", None) if has_own_head(network) else None
+    return int(width or network.num_features)
+
+
 class FeatureNetwork(nn.Module):
     """A backbone up to its features: images of raw pixels in, vectors out.
 
@@ -169,14 +183,18 @@ class FeatureNetwork(nn.Module):
         With timm's contract.
     backbone : Backbone
         Whose preprocessing and pooling apply.
+
+    Raises
+    ------
+    UsageError
+        When it runs, if the pooling is not for this network.
     """
 
     def __init__(self, network: nn.Module, backbone: Backbone) -> None:
         super().__init__()
         self.network: Any = network
         self.pool: Pool = backbone.pool
-        # VGG's own head is two dense layers of the source task; everybody means its last feature map.
-        self.own_head = not hasattr(network, "pre_logits")
+        self.own_head = has_own_head(network)
         self.scale: torch.Tensor
         self.offset: torch.Tensor
         scale = torch.tensor(backbone.preprocessing.std) * 255
@@ -187,6 +205,8 @@ class FeatureNetwork(nn.Module):
         """Map pixels (n, size, size, 3) in 0..255 to features (n, d)."""
         images = pixels.permute(0, 3, 1, 2) * self.scale + self.offset
         features = self.network.forward_features(images)
+        if self.pool != "avg" and not isinstance(features, torch.Tensor):
+            raise UsageError(f"--pool must be avg for this network, not {self.pool}: its last layer is several maps.")
         if self.pool == "avg" and self.own_head:
             return self.network.forward_head(features, pre_logits=True).flatten(1)
         if features.ndim == 3 or getattr(self.network, "output_fmt", "NCHW") == "NHWC" or self._channels_last(features):

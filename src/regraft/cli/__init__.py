@@ -60,11 +60,9 @@ def regraft() -> None:
 def main() -> None:
     """Run the command line; exit codes are 0, 1 (failed) and 2 (usage)."""
     try:
-        regraft(prog_name="regraft", standalone_mode=False)
+        sys.exit(regraft(prog_name="regraft", standalone_mode=False))
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _complain("Interrupted; nothing half-done is left behind.")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from regraft.backbones.registry import DEFAULT_BACKBONE, VOUCHED, Backbone, get_backbones
-from regraft.cli.options import JSON, print_json
+from regraft.cli.options import JSON, print_json, say
 
 
 def _row(backbone: Backbone) -> dict[str, Any]:
@@ -34,17 +34,20 @@ def command(names: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    from rich.console import Console
-    from rich.table import Table
+    for line in _lines(rows):
+        say(line)
+    say("Any other name of timm works too; joined by + (a+b), their features stand side by side.")
 
-    table = Table()
-    for title in ("name", "input", "features", "M params", "top-1 %", "licence", "weights", "here"):
-        table.add_column(title, justify="right" if title in ("input", "features", "M params", "top-1 %") else "left")
+
+def _lines(rows: list[dict[str, Any]]) -> list[str]:
+    """Return an aligned table: plain text, so that a narrow terminal or a pipe cuts no name."""
+    cells = [("name", "input", "features", "M params", "top-1 %", "here", "licence", "weights")]
     for row in rows:
         top1 = "-" if row["imagenet_top1"] is None else f"{row['imagenet_top1']:.1f}"
         name = row["name"] + (" (default)" if row["default"] else "")
         numbers = (str(row["input_size"]), str(row["feature_dim"]), f"{row['parameters_m']:.1f}", top1)
-        table.add_row(name, *numbers, row["licence"], row["weights"], "yes" if row["here"] else "no")
-    console = Console()
-    console.print(table)
-    console.print("Any other name of timm works too; joined by + (a+b), their features stand side by side.")
+        cells.append((name, *numbers, "yes" if row["here"] else "no", row["licence"], row["weights"]))
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    justify = [str.ljust, str.rjust, str.rjust, str.rjust, str.rjust, str.ljust, str.ljust, str.ljust]
+    aligned = [[j(cell, w) for j, cell, w in zip(justify, row, widths, strict=True)] for row in cells]
+    return ["  ".join(row).rstrip() for row in aligned]

@@ -28,11 +28,11 @@ def command(data: str, out: str, quiet: bool, as_json: bool, **settings: Any) ->
     if as_json:
         shape = list(features.values.shape)
         cache = {"hits": features.cache_hits, "misses": features.cache_misses}
-        skipped = [{"name": s.name, "reason": s.reason} for s in features.skipped]
+        skipped = [{"name": s.name, "reason": s.reason} for s in found.skipped]
         seconds = round(features.seconds, 4)
         print_json({"out": out, "shape": shape, "seconds": seconds, "cache": cache, "skipped": skipped})
         return
-    for skipped_one in features.skipped:
+    for skipped_one in found.skipped:
         say(f"skipped {skipped_one.name}: {skipped_one.reason}", to_stderr=True)
     if not quiet:
         rows, columns = features.values.shape

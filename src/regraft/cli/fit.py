@@ -61,8 +61,7 @@ def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: 
     DATA is a folder of class folders (or of train/, val/, test/ of class folders), a CSV, TSV or Parquet table,
     an HDF5 file, or a .zip or .tar.gz of any of these. Writes model.regraft, report.html and result.json.
     """
-    if out is not None:
-        new_run_folder("", out)  # refuse before the work, not after it
+    new_run_folder("", out)  # refuse before the work, not after it
     with progress_bar("features", quiet=quiet or as_json) as progress:
         result = fit(
             data,
@@ -82,6 +81,7 @@ def show(result: Result, folder: Path) -> None:
     """Print the table of results, and where the report and the classifier are."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from regraft.reports.verdict import verdict
 
@@ -93,7 +93,8 @@ def show(result: Result, folder: Path) -> None:
     for name, values in sorted(test.per_class.items(), key=lambda item: item[1].f1 or 0)[:20]:
         numbers = (values.precision, values.recall, values.f1)
         shown = ["-" if value is None else f"{value:.3f}" for value in numbers]
-        table.add_row(name.encode("utf-8", "backslashreplace").decode(), *shown, str(values.support))
+        # As Text: a class may be called [red], which rich would take for a colour.
+        table.add_row(Text(name.encode("utf-8", "backslashreplace").decode()), *shown, str(values.support))
     console = Console(highlight=False)
     console.print(table)
     if len(test.per_class) > 20:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
+import re
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,13 @@ from typing import Any
 import numpy as np
 
 FLUSH_EVERY = 256
+
+# What this library writes: a file of features; a folder of one network's graphs, or one left behind half-made
+# by a kill, with the processor's own forms of them below it; and a note of the precision settled on.
+_FEATURES = re.compile(r"[0-9a-f]{32}\.sqlite(-wal|-shm|-journal)?")
+_ENGINE = re.compile(r"[0-9a-f]{32}|new-\w+")
+_GRAPH = re.compile(r"(f32|bf16|bf16-12)\.(xml|bin)|\d+\.blob")
+_SETTLED = re.compile(r"[0-9a-f]{32}\.(openvino|torch)\.json")
 
 
 def cache_root() -> Path:
@@ -59,10 +68,10 @@ class FeatureCache:
         try:
             self._open(producer)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                self._give_up(error)
-            else:
+            if _is_damage(error):
                 self._start_anew(producer)
+            else:
+                self._give_up(error)
         except OSError as error:
             self._give_up(error)
 
@@ -85,21 +94,25 @@ class FeatureCache:
     def _start_anew(self, producer: dict[str, Any]) -> None:
         """Replace a file that is no database: it is ours, and everything in it can be computed again."""
         try:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            self._delete()
             self._open(producer)
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)
+
+    def _delete(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
     def _give_up(self, error: Exception) -> None:
         self.problem = f"the feature cache {self.path.parent} cannot be used ({error}); the job goes on without it"
         self._pending.clear()
         if self._connection is not None:
-            try:
+            with suppress(sqlite3.Error):
                 self._connection.close()
-            except sqlite3.Error:
-                pass
             self._connection = None
+        if _is_damage(error):
+            with suppress(OSError):
+                self._delete()  # so that the next job starts anew
 
     def get(self, digest: str) -> np.ndarray | None:
         """Return the features (d,) float32 of the image with this digest, or None."""
@@ -114,7 +127,7 @@ class FeatureCache:
         return None if row is None else np.frombuffer(row[0], np.float32)
 
     def put(self, digest: str, values: np.ndarray) -> None:
-        """Keep the features (d,) of a image; they are on disk after the next flush."""
+        """Keep the features (d,) of an image; they are on disk after the next flush."""
         with self._lock:
             if self._connection is None:
                 return
@@ -141,6 +154,11 @@ class FeatureCache:
                 self._connection = None
 
 
+def _is_damage(error: Exception) -> bool:
+    """Return whether the file is no sound database; a full disk or a lock is another matter."""
+    return type(error) is sqlite3.DatabaseError
+
+
 @dataclass(frozen=True)
 class CacheEntry:
     """What one way of producing features has in the cache."""
@@ -153,7 +171,9 @@ class CacheEntry:
 def info(root: Path | None = None) -> list[CacheEntry]:
     """Return what the cache holds, the largest first."""
     entries = []
-    for path in sorted(((root or cache_root()) / "features").glob("*.sqlite")):
+    for path in _named(_FEATURES, (root or cache_root()) / "features"):
+        if path.suffix != ".sqlite":
+            continue
         try:
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
             try:
@@ -163,21 +183,37 @@ def info(root: Path | None = None) -> list[CacheEntry]:
                 connection.close()
         except (sqlite3.Error, TypeError, ValueError):
             producer, count = {"backbone": "unreadable"}, 0
-        size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+        size = sum(_size(file) for file in path.parent.glob(f"{path.name}*"))
         entries.append(CacheEntry(producer, count, size / 1e6))
     return sorted(entries, key=lambda entry: -entry.megabytes)
 
 
 def clear(root: Path | None = None) -> float:
-    """Delete the features and compiled engines that this library made; return megabytes freed."""
+    """Delete the features and compiled networks that this library made, and nothing else; return megabytes freed."""
     root = root or cache_root()
+    engines = list(_named(_ENGINE, root / "engines"))
+    folders = [folder / "compiled" for folder in engines] + engines
+    files = [*_named(_FEATURES, root / "features"), *_named(_SETTLED, root / "engines")]
+    files += [file for folder in folders for file in _named(_GRAPH, folder)]
     freed = 0
-    for path in (root / "features").glob("*.sqlite*"):
-        freed += path.stat().st_size
-        path.unlink(missing_ok=True)
-    for path in (root / "engines").glob("*/f32.xml"):
-        freed += sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file())
-        shutil.rmtree(path.parent, ignore_errors=True)
-    for path in (root / "engines").glob("*.json"):
-        path.unlink(missing_ok=True)
+    for file in files:
+        size = _size(file)
+        with suppress(OSError):  # in use, or not ours to delete
+            file.unlink()
+            freed += size
+    for folder in folders:
+        with suppress(OSError):  # not empty: there is something in it that we did not make
+            folder.rmdir()
     return freed / 1e6
+
+
+def _named(pattern: re.Pattern[str], folder: Path) -> Iterator[Path]:
+    if folder.is_dir() and not folder.is_symlink():
+        yield from (path for path in sorted(folder.iterdir()) if pattern.fullmatch(path.name))
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # another process was first to delete it
+        return 0

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,10 @@ convolutions in float32 and 0.9995 with twelve.
 """
 
 
+class UnsupportedNetwork(Exception):
+    """OpenVINO cannot take a network; another engine can."""
+
+
 class OpenVINOEngine:
     """One backbone compiled for this processor.
 
@@ -42,17 +47,25 @@ class OpenVINOEngine:
         In which the processor computes (see `MIXED`); features come out as float32.
     root : Path, optional
         The cache folder, where the converted graph and the compiled one are kept.
+
+    Raises
+    ------
+    UnsupportedNetwork
+        If OpenVINO cannot convert, compile or run the network.
+    WeightsError
+        If the weights are missing or do not fit.
     """
 
     name = "openvino"
     batch = 16
 
     def __init__(self, backbone: Backbone, precision: str, root: Path | None = None) -> None:
-        self.precision = precision
-        folder = engine_folder(backbone, root)
-        self._compiled = _compile(backbone, precision, folder)
+        self._compiled, self.precision = _compile(backbone, precision, engine_folder(backbone, root))
         size = backbone.preprocessing.size
-        self.width: int = self._compiled(np.zeros((1, size, size, 3), np.uint8))[0].shape[1]
+        try:
+            self.width: int = self._compiled(np.zeros((1, size, size, 3), np.uint8))[0].shape[1]
+        except RuntimeError as error:
+            raise UnsupportedNetwork(_first_line(error)) from error
         self._requests: Any = None
 
     def start(self, sink: Sink) -> None:
@@ -68,7 +81,10 @@ class OpenVINOEngine:
 
     def finish(self) -> None:
         """Wait until every batch has reached the sink."""
-        self._requests.wait_all()
+        if self._requests is not None:
+            self._requests.wait_all()
+            # The requests hold the sink, and the sink's owner holds this engine: a ring that is never freed.
+            self._requests = None
 
 
 def engine_folder(backbone: Backbone, root: Path | None = None) -> Path:
@@ -93,17 +109,41 @@ def precisions() -> tuple[str, ...]:
     return (*MIXED, "f32") if mixed else ("f32",)
 
 
-def _compile(backbone: Backbone, precision: str, folder: Path) -> Any:
+def _compile(backbone: Backbone, precision: str, folder: Path) -> tuple[Any, str]:
+    """Return the compiled network, and the precision that it computes in."""
+    kept = folder / f"{precision.replace('/', '-')}.xml"
+    if kept.is_file():
+        try:
+            return _compiled(kept, precision, folder), precision
+        except RuntimeError:
+            shutil.rmtree(folder, ignore_errors=True)  # damaged: it is ours, and can be made again
+    graph = _convert(backbone)
+    try:
+        _keep(graph, folder)
+        graph = kept
+    except (OSError, RuntimeError):
+        precision = "f32"  # a full or read-only disk: the graph in memory serves as well, if only in float32
+    try:
+        return _compiled(graph, precision, folder), precision
+    except RuntimeError as error:
+        raise UnsupportedNetwork(_first_line(error)) from error
+
+
+def _compiled(graph: Any, precision: str, folder: Path) -> Any:
+    """Return the graph compiled; one from a file is kept in memory, for a process that predicts again and again."""
+    if isinstance(graph, Path):
+        return _compiled_file(graph, graph.stat().st_mtime_ns, precision, folder)
+    return _compiled_graph(graph, precision, folder)
+
+
+@lru_cache(maxsize=4)
+def _compiled_file(graph: Path, modified: int, precision: str, folder: Path) -> Any:
+    return _compiled_graph(graph, precision, folder)
+
+
+def _compiled_graph(graph: Any, precision: str, folder: Path) -> Any:
     import openvino
 
-    graph: Any = folder / f"{precision.replace('/', '-')}.xml"
-    if not graph.is_file():
-        converted = _convert(backbone)
-        try:
-            _keep(converted, folder)
-        except (OSError, RuntimeError):
-            # A full or read-only disk: the graph in memory serves as well, if only in float32.
-            graph, precision = converted, "f32"
     settings = {
         "PERFORMANCE_HINT": "THROUGHPUT",
         "INFERENCE_PRECISION_HINT": "bf16" if precision in MIXED else "f32",
@@ -163,9 +203,16 @@ def _convert(backbone: Backbone) -> Any:
     frontend = FrontEndManager().load_by_framework("pytorch")
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing is deprecated in torch, and still what OpenVINO asks for
-        traced = TorchScriptPythonDecoder(network, example_input=torch.zeros(2, size, size, 3))
-        graph = frontend.convert(frontend.load(traced))
-    graph.reshape([-1, size, size, 3])
+        try:
+            traced = TorchScriptPythonDecoder(network, example_input=torch.zeros(2, size, size, 3))
+            graph = frontend.convert(frontend.load(traced))
+            graph.reshape([-1, size, size, 3])
+        except Exception as error:  # torch's tracer and OpenVINO's frontend, each with kinds of its own
+            raise UnsupportedNetwork(_first_line(error)) from error
     steps = openvino.preprocess.PrePostProcessor(graph)
     steps.input().tensor().set_element_type(openvino.Type.u8)
     return steps.build()
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

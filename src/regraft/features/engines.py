@@ -13,7 +13,7 @@ import numpy as np
 from regraft.backbones.registry import Backbone
 from regraft.data.images import decode, read_bytes
 from regraft.errors import UnreadableImage, UsageError
-from regraft.features.engine_openvino import OpenVINOEngine, Sink, engine_folder
+from regraft.features.engine_openvino import OpenVINOEngine, Sink, UnsupportedNetwork, engine_folder
 from regraft.features.engine_openvino import precisions as openvino_precisions
 from regraft.features.engine_torch import TorchEngine, graphics_card
 
@@ -63,16 +63,22 @@ def settle_precision(backbone: Backbone, kind: str, wanted: str, examples: Seque
         return available[0]
     record = engine_folder(backbone, root).with_suffix(f".{kind}.json")
     try:
-        return str(json.loads(record.read_text())["precision"])
-    except (OSError, ValueError, KeyError):
+        settled = json.loads(record.read_text())["precision"]
+        if settled in available:  # another machine may share the cache
+            return str(settled)
+    except (OSError, ValueError, KeyError, TypeError):
         pass
     pixels = _sample(backbone, examples)
     if pixels is None:
         return "f32"
-    exact = _run_once(open_engine(backbone, kind, "f32", root), pixels)
-    for precision in available:
-        agrees = mean_cosine(_run_once(open_engine(backbone, kind, precision, root), pixels), exact)
-        if agrees >= MINIMUM_COSINE:
+    exact = open_engine(backbone, kind, "f32", root)
+    expected = _run_once(exact, pixels)
+    precision, agrees = "f32", 1.0
+    for faster in available[:-1] if exact.name == kind else ():
+        engine = open_engine(backbone, kind, faster, root)
+        cosine = mean_cosine(_run_once(engine, pixels), expected)
+        if cosine >= MINIMUM_COSINE:
+            precision, agrees = engine.precision, cosine
             break
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +119,10 @@ def _run_once(engine: Engine, pixels: np.ndarray) -> np.ndarray:
 
 
 def open_engine(backbone: Backbone, kind: str, precision: str, root: Path | None) -> Engine:
+    """Return the engine for a backbone: torch where OpenVINO cannot take the network."""
     if kind == "openvino":
-        return OpenVINOEngine(backbone, precision, root)
+        try:
+            return OpenVINOEngine(backbone, precision, root)
+        except UnsupportedNetwork:
+            return TorchEngine(backbone, "f32", device="cpu")
     return TorchEngine(backbone, precision)

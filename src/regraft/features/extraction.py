@@ -34,13 +34,13 @@ class Features:
     widths : tuple of int
         Columns of each backbone.
     engine : str
-        What ran the networks.
+        What ran the networks: "openvino", "torch", or both joined by "+".
     cache_hits, cache_misses : int
-        Images found in the cache, and images computed (counted once a backbone).
+        Images found in the cache or seen earlier in the pass, and images computed; both counted once a backbone.
     seconds : float
         Wall-clock time of the pass.
     notes : tuple of str
-        What the user should know: a cache that could not be used, for example.
+        What the user should know: a cache that could not be used, a network that OpenVINO cannot run.
     """
 
     values: np.ndarray
@@ -107,13 +107,19 @@ def extract(
             lane.close()
     problems = dict.fromkeys(lane.store.problem for lane in lanes if lane.store.problem)
     notes = [f"{problem[:1].upper()}{problem[1:]}." for problem in problems if problem]
+    ran = [lane.engine.name if lane.engine else kind for lane in lanes]
+    notes += [
+        f"OpenVINO cannot run {lane.backbone.name}, so torch did, which is slower."
+        for lane, name in zip(lanes, ran, strict=True)
+        if name != kind
+    ]
     return Features(
         values=values if read.all() else values[read],
         index=np.flatnonzero(read),
         skipped=tuple(run.skipped),
         precisions=tuple(lane.precision for lane in lanes),
         widths=tuple(columns.stop - columns.start for columns in run.columns),
-        engine=kind,
+        engine="+".join(dict.fromkeys(ran)),
         cache_hits=run.hits,
         cache_misses=run.misses,
         seconds=time.perf_counter() - started,

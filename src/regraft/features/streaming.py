@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 
 
 def producer(backbone: Backbone, precision: str) -> dict[str, Any]:
-    """Return all that a image's features depend on beside its bytes."""
+    """Return all that an image's features depend on beside its bytes."""
     return {
         "backbone": backbone.name,
         "weights": backbone.weights.sha256(),
@@ -108,6 +108,8 @@ class Pass:
         self.skipped: list[Skipped] = []
         self.hits = self.misses = 0
         self.digests: dict[int, str] = {}
+        self.first: dict[str, int] = {}
+        self.copies: list[tuple[int, int]] = []
         self.values: np.ndarray | None = None
         self.columns: list[slice] = []
 
@@ -125,6 +127,8 @@ class Pass:
             lane.finish()
         if self.values is None:
             return np.empty((len(read), 0), np.float32), read
+        for position, first in self.copies:
+            self.values[position] = self.values[first]
         return self.values, read
 
     def _prepared(self) -> Iterator[_Prepared]:
@@ -153,23 +157,40 @@ class Pass:
                     missing.append(number)
                 else:
                     prepared.found[number] = values
-            if missing:
-                pixels = [self.lanes[number].backbone.preprocessing for number in missing]
-                image = decode(raw, max(wanted.short_side for wanted in pixels))
-                prepared.pixels = {n: wanted.apply(image) for n, wanted in zip(missing, pixels, strict=True)}
+            prepared.pixels = self._decoded(raw, missing)
         except UnreadableImage as error:
             return _Prepared(reason=str(error))
         return prepared
 
+    def _decoded(self, raw: bytes | np.ndarray, numbers: list[int]) -> dict[int, np.ndarray]:
+        """Return the pixels for some of the networks: what each alone would have seen, decoded once where possible."""
+        pixels = {}
+        image: np.ndarray | None = None
+        for number in sorted(numbers, key=lambda n: -self.lanes[n].backbone.preprocessing.short_side):
+            wanted = self.lanes[number].backbone.preprocessing
+            # For a smaller input the decoder may take a coarser scale of a JPEG, which are other pixels.
+            coarser = image is not None and _is_jpeg(raw) and min(image.shape[:2]) // 2 >= wanted.short_side
+            if image is None or coarser:
+                image = decode(raw, wanted.short_side)
+            pixels[number] = wanted.apply(image)
+        return pixels
+
     def _take(self, position: int, prepared: _Prepared) -> None:
         if self.values is None:
             self._make_room(prepared)
-        self.hits += len(prepared.found)
-        self.misses += len(prepared.pixels)
         for number, values in prepared.found.items():
             self._place(number, [position], values[None])
-        if prepared.pixels:
-            self.digests[position] = prepared.digest
+        self.hits += len(prepared.found)
+        if not prepared.pixels:
+            return
+        first = self.first.setdefault(prepared.digest, position)
+        if first != position:
+            # The same bytes are on their way already: their features are copied when all have arrived.
+            self.hits += len(prepared.pixels)
+            self.copies.append((position, first))
+            return
+        self.misses += len(prepared.pixels)
+        self.digests[position] = prepared.digest
         for number, pixels in prepared.pixels.items():
             self.lanes[number].add(position, pixels, self._sink(number))
 
@@ -205,3 +226,7 @@ class Pass:
                 f"At most 5% of the images may be unreadable, but {len(self.skipped)} of {len(self.examples)} "
                 f"already are ({listed}); mend or remove them, or go on without them with --skip-unreadable."
             )
+
+
+def _is_jpeg(raw: bytes | np.ndarray) -> bool:
+    return isinstance(raw, bytes) and raw.startswith(b"\xff\xd8")
