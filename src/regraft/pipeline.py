@@ -24,6 +24,7 @@ from regraft.evaluation.metrics import Evaluation
 from regraft.features.engines import EngineName
 from regraft.features.extraction import Features, extract
 from regraft.features.streaming import Progress
+from regraft.heads import head_class
 from regraft.probe import Probe, probe
 from regraft.protocol import check_classes, check_skipped, describe, settle_protocol
 from regraft.result import Embedded, Evaluated, Result
@@ -211,6 +212,7 @@ def _heads(head: str, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
             f"--{next(iter(given)).replace('_', '-')} belongs to the mlp head, but --head is {head}; "
             "use --head mlp or leave it out."
         )
+    head_class(head)  # an unknown one is refused before the work, not after it
     return {head: given}
 
 

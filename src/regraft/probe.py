@@ -74,8 +74,14 @@ def _select(
     """Choose among the heads: on the validation part where there is one, else by cross-validation on train."""
     from threadpoolctl import threadpool_limits
 
+    from regraft.heads import head_class
     from regraft.heads.selection import select_head
 
+    # Only what is loaded can be limited, and another number of threads would give other last digits.
+    for name in heads:
+        head_class(name)
+        if name == "mlp":
+            import torch  # noqa: F401
     groups = None if dataset.groups is None else dataset.groups[train]
     validation = None if val is None or not len(val) else (values[val], dataset.y[val])
     # These matrices are small: threads of a linear algebra library that wait for each other cost ten times the work.

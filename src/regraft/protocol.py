@@ -57,7 +57,7 @@ def describe(dataset: Dataset, protocol: str) -> list[str]:
     else:
         parts = [f"{len(dataset.part(part)):,} {part}" for part in SPLITS if len(dataset.part(part))]
         sentences.append(f"Split: {', '.join(parts)}{' (your own)' if protocol == 'given' else ''}.")
-    return sentences + list(dataset.notes)
+    return sentences + [f"Note: {note}." if not note.endswith(".") else f"Note: {note}" for note in dataset.notes]
 
 
 def check_skipped(total: int, skipped: tuple[Skipped, ...], allowed: bool) -> None:

@@ -54,7 +54,7 @@ def test_the_numbers_are_on_the_page(make_result):
     result = make_result(interval=(0.741, 0.966))
     page = Page(html.render(result))
     evaluation = result.evaluations["test"]
-    assert "27 of 30 unseen images are named rightly (95% interval 74 to 97%)." in page.text
+    assert "27 of 30 unseen images are classified correctly (95% interval 74 to 97%)." in page.text
     assert (
         "better than always answering the commonest class, “cat”, which would be right for 33%" in page.text
     )

@@ -39,7 +39,7 @@ def test_percent_never_claims_more_than_it_knows(share, decimals, said):
 
 def test_better_than_the_commonest_class():
     said = verdict(result_of([[48, 2], [6, 44]], (0.85, 0.96)))
-    assert said.headline == "92 of 100 unseen images are named rightly (95% interval 85 to 96%)."
+    assert said.headline == "92 of 100 unseen images are classified correctly (95% interval 85 to 96%)."
     assert said.standing == "better"
     assert said.baseline == 0.5
     assert said.comparison == (
@@ -74,13 +74,13 @@ def test_uneven_classes_are_pointed_out():
 def test_one_image_is_singular_and_many_get_a_decimal():
     assert "1 of 2 unseen images is named" in verdict(result_of([[1, 0], [1, 0]], (0.1, 0.9))).headline
     large = verdict(result_of([[600, 0], [50, 550]], (0.9449, 0.9685)))
-    assert large.headline == "1,150 of 1,200 unseen images are named rightly (95% interval 94.5 to 96.9%)."
+    assert large.headline == "1,150 of 1,200 unseen images are classified correctly (95% interval 94.5 to 96.9%)."
 
 
 def test_cross_validation_does_not_speak_of_unseen_images():
     said = verdict(result_of([[10, 0], [2, 8]], (0.7, 0.97), protocol="cross-validation"))
     assert said.headline.startswith(
-        "18 of 20 images are named rightly, each by a classifier that had not seen it"
+        "18 of 20 images are classified correctly, each by a classifier that had not seen it"
     )
     assert "unseen" not in said.headline
 

@@ -36,7 +36,7 @@ def _print(found: Evaluated, quiet: bool) -> None:
         for note in found.notes:
             say(note)
     low, high = result.accuracy_ci95
-    say(f"images           {result.n}" + (f" ({len(found.skipped)} skipped)" if found.skipped else ""))
+    say(f"images             {result.n}" + (f" ({len(found.skipped)} skipped)" if found.skipped else ""))
     say(f"accuracy           {result.accuracy:.4f} (95% interval {low:.4f} to {high:.4f})")
     for name in ("balanced_accuracy", "macro_f1", "log_loss", "roc_auc", "average_precision"):
         value = getattr(result, name)

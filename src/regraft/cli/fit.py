@@ -47,7 +47,7 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
     help="What is learnt on the features; auto compares the first three on the training data.",
 )
 @option(fit, "--units", callback=_units, metavar="N,N", help="Hidden layers of the mlp head.")
-@option(fit, "--dropout", type=float, help="Of the mlp head.")
+@option(fit, "--dropout", type=click.FloatRange(0, 1, max_open=True), help="Of the mlp head.")
 @option(fit, "--batch-norm/--no-batch-norm", help="Of the mlp head.")
 @option(fit, "--test-size", type=float, help="Share held out where the data have no split of their own.")
 @option(fit, "--seed", type=int, help="Of every random choice.")
@@ -106,9 +106,10 @@ def show(result: Result, folder: Path) -> None:
         soft_wrap=True,
     )
     times = result.timings
+    cached = result.cache_hits / max(1, result.cache_hits + result.cache_misses)
     console.print(
         f"head {result.chosen}  features {times['features']:.1f} s ({result.images_per_second:,.0f} images a second, "
-        f"{result.cache_hits:,} from the cache)  head {times['head']:.1f} s  total {times['total']:.1f} s",
+        f"{cached:.0%} from the cache)  head {times['head']:.1f} s  total {times['total']:.1f} s",
         soft_wrap=True,
     )
     if result.skipped:

@@ -24,7 +24,7 @@ class Candidate:
     name : str
         The head's name in `HEADS`.
     accuracy : float
-        Share of the held-out examples that it classified rightly.
+        Share of the held-out examples that it classified correctly.
     accuracy_se : float
         Standard error of that share.
     log_loss : float

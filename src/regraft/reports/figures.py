@@ -159,9 +159,7 @@ def confusions(evaluation: Any, limit: int) -> list[Confusion]:
     support = evaluation.confusion.sum(axis=1)
     rows, columns = np.nonzero(wrong)
     found = [
-        Confusion(
-            evaluation.classes[row], evaluation.classes[column], int(wrong[row, column]), int(support[row])
-        )
+        Confusion(evaluation.classes[row], evaluation.classes[column], int(wrong[row, column]), int(support[row]))
         for row, column in zip(rows, columns, strict=True)
     ]
     return sorted(found, key=lambda pair: (-pair.count, pair.support))[:limit]

@@ -118,9 +118,7 @@ def _context(result: Any) -> dict[str, Any]:
 
 def _worst_first(evaluation: Any) -> list[tuple[str, Any]]:
     # A class without an F1 says nothing about the classifier: it goes last.
-    return sorted(
-        evaluation.per_class.items(), key=lambda item: math.inf if item[1].f1 is None else item[1].f1
-    )
+    return sorted(evaluation.per_class.items(), key=lambda item: math.inf if item[1].f1 is None else item[1].f1)
 
 
 def _versions(result: Any) -> str:

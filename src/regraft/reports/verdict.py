@@ -16,7 +16,7 @@ class Verdict:
     Parameters
     ----------
     headline : str
-        How many of the evaluated images are named rightly, with the 95% interval.
+        How many of the evaluated images are classified correctly, with the 95% interval.
     comparison : str
         What always answering the commonest class would reach, and whether the classifier beats it.
     standing : str
@@ -75,7 +75,7 @@ def verdict(result: Any) -> Verdict:
     how = ", each by a classifier that had not seen it" if result.protocol == "cross-validation" else ""
     verb = "is" if right == 1 else "are"
     headline = (
-        f"{right:,} of {n:,} {whose} {verb} named rightly{how} "
+        f"{right:,} of {n:,} {whose} {verb} classified correctly{how} "
         f"(95% interval {percent(low, decimals).rstrip('%')} to {percent(high, decimals)})."
     )
     support = evaluation.confusion.sum(axis=1)
