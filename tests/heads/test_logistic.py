@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from regraft.errors import UsageError
+from regraft.heads import logistic
 from regraft.heads.logistic import CS, LogisticHead
 
 
@@ -114,3 +115,20 @@ def test_folds_that_can_test_nothing_are_passed_over(blobs):
     [pair, *_] = StratifiedKFold(3).split(X, y)
     blind = (np.flatnonzero(y == 0), np.flatnonzero(y == 1))
     assert LogisticHead(cv=[pair, blind]).fit(X, y).settings_ == LogisticHead(cv=[pair]).fit(X, y).settings_
+
+
+def test_out_of_fold_is_nested_on_small_sets_and_shares_one_space_on_large_ones(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    spaces = []
+    real = logistic._PrincipalSpace
+    monkeypatch.setattr(logistic, "_PrincipalSpace", lambda *a: spaces.append(1) or real(*a))
+    for n, alone in ((60, False), (logistic.NESTED_BELOW, True)):
+        y = np.arange(n) % 2
+        X = rng.normal(size=(n, 8)).astype(np.float32) + 2 * y[:, None]
+        pairs = [(np.flatnonzero(np.arange(n) % 3 != i), np.flatnonzero(np.arange(n) % 3 == i)) for i in range(3)]
+        head = logistic.LogisticHead().fit(X, y)
+        spaces.clear()
+        proba = head.out_of_fold(X, y, pairs)
+        truth = np.concatenate([y[test] for _, test in pairs])
+        assert (proba.argmax(1) == truth).mean() > 0.9
+        assert (len(spaces) == 1) is alone
