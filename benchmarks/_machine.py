@@ -20,8 +20,8 @@ COMMAND = (sys.executable, "-m", "regraft")
 """The command line in the very environment that runs the benchmark."""
 
 
-def parser(doc: str | None, data: str, runs: int) -> argparse.ArgumentParser:
-    """Return a parser with what all benchmarks take: DATA, --runs and --json.
+def parser(doc: str | None, data: str, runs: int | None) -> argparse.ArgumentParser:
+    """Return a parser with what all benchmarks take: DATA, --json and, where all is measured again and again, --runs.
 
     Parameters
     ----------
@@ -29,12 +29,13 @@ def parser(doc: str | None, data: str, runs: int) -> argparse.ArgumentParser:
         The benchmark's docstring, shown as its help.
     data : str
         What DATA is, for the help.
-    runs : int
-        Default number of runs.
+    runs : int or None
+        Default number of runs; None where the benchmark has another way to repeat itself.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?", type=Path, metavar="DATA", help=data)
-    parser.add_argument("--runs", type=positive, default=runs, help=f"how often all is measured (default {runs})")
+    if runs is not None:
+        parser.add_argument("--runs", type=positive, default=runs, help=f"how often all is measured (default: {runs})")
     parser.add_argument("--json", action="store_true", help="print one flat JSON object, and nothing else, on stdout")
     return parser
 

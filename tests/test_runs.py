@@ -38,9 +38,7 @@ def test_runs_have_names_of_their_own(fitted: Any, tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.strftime", lambda form: "20300102-030405")
     folders = [write_run(fitted) for _ in range(3)]
-    assert [str(folder) for folder in folders] == [
-        f"runs/colours-20300102-030405{end}" for end in ("", "-2", "-3")
-    ]
+    assert [str(folder) for folder in folders] == [f"runs/colours-20300102-030405{end}" for end in ("", "-2", "-3")]
     assert new_run_folder("a b/ü:c").name == "a-b-ü-c-20300102-030405"
     assert new_run_folder("").name == "data-20300102-030405"
 

@@ -65,7 +65,7 @@ def fit(
     data : path, array, list or Dataset
         A folder, table, HDF5 file or archive; or arrays, paths or bytes with `labels`.
     labels : sequence of str or int, optional
-        One a image, where `data` is an array or a list.
+        One an image, where `data` is an array or a list.
     backbone : str
         A name, or several joined by "+": their features stand side by side.
     weights : path or "none", optional
@@ -73,7 +73,7 @@ def fit(
     image_size : int, optional
         Input size in pixels; default: the backbone's own.
     resize : {"crop", "stretch"}, optional
-        How a image becomes a square; default: as the weights expect.
+        How an image becomes a square; default: as the weights expect.
     pool : {"avg", "max", "none"}
         How the last feature map becomes a vector.
     head : {"auto", "logistic", "centroid", "knn", "mlp"}

@@ -348,9 +348,7 @@ def test_a_decompression_bomb_is_refused_before_decoding():
         return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
     for size in ((100_000, 100_000), (20_000, 10_001)):
-        with pytest.raises(
-            UnreadableImage, match=f"{size[0]}x{size[1]} pixels, more than the limit of 200 million"
-        ):
+        with pytest.raises(UnreadableImage, match=f"{size[0]}x{size[1]} pixels, more than the limit of 200 million"):
             images.decode(png(*size))
 
 
@@ -426,9 +424,7 @@ def test_nothing_is_printed_about_bad_files(tmp_path):
                 print("refused")
         images.decode(jpeg[:at] + bytes(2) + jpeg[at + 2:])
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["refused"] * 6
     assert done.stderr == ""
 

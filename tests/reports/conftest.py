@@ -39,9 +39,7 @@ def make_result():
         evaluation = evaluate(truth, probabilities, tuple(classes))
         if interval:
             evaluation = replace(evaluation, accuracy_ci95=interval)
-        weights = SimpleNamespace(
-            source="package toy-weights", sha256="ab" * 32, licence="Apache-2.0", random=False
-        )
+        weights = SimpleNamespace(source="package toy-weights", sha256="ab" * 32, licence="Apache-2.0", random=False)
         result = SimpleNamespace(
             dataset=dataset,
             protocol="holdout",
@@ -49,12 +47,8 @@ def make_result():
             test_index=test_index,
             test_probabilities=probabilities,
             candidates=(
-                SimpleNamespace(
-                    name="logistic", accuracy=0.912, accuracy_se=0.013, log_loss=0.25, settings={"C": 0.1}
-                ),
-                SimpleNamespace(
-                    name="centroid", accuracy=0.87, accuracy_se=None, log_loss=0.5, settings="cosine"
-                ),
+                SimpleNamespace(name="logistic", accuracy=0.912, accuracy_se=0.013, log_loss=0.25, settings={"C": 0.1}),
+                SimpleNamespace(name="centroid", accuracy=0.87, accuracy_se=None, log_loss=0.5, settings="cosine"),
             ),
             chosen="logistic",
             backbones=(SimpleNamespace(name="toynet", feature_dim=1280, weights=weights),),

@@ -55,9 +55,7 @@ def test_the_numbers_are_on_the_page(make_result):
     page = Page(html.render(result))
     evaluation = result.evaluations["test"]
     assert "27 of 30 unseen images are classified correctly (95% interval 74 to 97%)." in page.text
-    assert (
-        "better than always answering the commonest class, “cat”, which would be right for 33%" in page.text
-    )
+    assert "better than always answering the commonest class, “cat”, which would be right for 33%" in page.text
     for said in (
         "90.0%",
         "74.1% to 96.6%",

@@ -66,13 +66,11 @@ def test_worse_than_the_commonest_class():
 
 def test_uneven_classes_are_pointed_out():
     said = verdict(result_of([[90, 0], [9, 1]], (0.85, 0.96), balanced=0.55))
-    assert said.comparison.endswith(
-        "The rarer classes do worse: with every class counted alike, 55% are right."
-    )
+    assert said.comparison.endswith("The rarer classes do worse: with every class counted alike, 55% are right.")
 
 
 def test_one_image_is_singular_and_many_get_a_decimal():
-    assert "1 of 2 unseen images is named" in verdict(result_of([[1, 0], [1, 0]], (0.1, 0.9))).headline
+    assert "1 of 2 unseen images is classified correctly" in verdict(result_of([[1, 0], [1, 0]], (0.1, 0.9))).headline
     large = verdict(result_of([[600, 0], [50, 550]], (0.9449, 0.9685)))
     assert large.headline == "1,150 of 1,200 unseen images are classified correctly (95% interval 94.5 to 96.9%)."
 

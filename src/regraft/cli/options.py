@@ -97,7 +97,7 @@ def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
                 function,
                 "--resize",
                 type=click.Choice(["crop", "stretch"]),
-                help="How a image becomes a square [default: as the weights expect].",
+                help="How an image becomes a square [default: as the weights expect].",
             ),
             option(
                 function,

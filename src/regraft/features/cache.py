@@ -191,7 +191,7 @@ def info(root: Path | None = None) -> list[CacheEntry]:
 def clear(root: Path | None = None) -> float:
     """Delete the features and compiled networks that this library made, and nothing else; return megabytes freed."""
     root = root or cache_root()
-    engines = list(_named(_ENGINE, root / "engines"))
+    engines = [folder for folder in _named(_ENGINE, root / "engines") if not folder.is_symlink()]
     folders = [folder / "compiled" for folder in engines] + engines
     files = [*_named(_FEATURES, root / "features"), *_named(_SETTLED, root / "engines")]
     files += [file for folder in folders for file in _named(_GRAPH, folder)]
@@ -208,7 +208,7 @@ def clear(root: Path | None = None) -> float:
 
 
 def _named(pattern: re.Pattern[str], folder: Path) -> Iterator[Path]:
-    if folder.is_dir() and not folder.is_symlink():
+    if folder.is_dir():
         yield from (path for path in sorted(folder.iterdir()) if pattern.fullmatch(path.name))
 
 

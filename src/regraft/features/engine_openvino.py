@@ -63,7 +63,9 @@ class OpenVINOEngine:
         self._compiled, self.precision = _compile(backbone, precision, engine_folder(backbone, root))
         size = backbone.preprocessing.size
         try:
-            self.width: int = self._compiled(np.zeros((1, size, size, 3), np.uint8))[0].shape[1]
+            # A request of its own: the compiled network may be in use by another pass of this process.
+            tried = self._compiled.create_infer_request().infer({0: np.zeros((1, size, size, 3), np.uint8)})
+            self.width: int = tried[0].shape[1]
         except RuntimeError as error:
             raise UnsupportedNetwork(_first_line(error)) from error
         self._requests: Any = None

@@ -89,10 +89,11 @@ def settle_precision(backbone: Backbone, kind: str, wanted: str, examples: Seque
 
 
 def mean_cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the mean cosine between the rows of two arrays (n, d); rows without length agree, unknown ones do not."""
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cosines = np.where(norms > 0, (a * b).sum(1) / norms, 1.0)
+    """Return the mean cosine between the rows of two arrays (n, d): 1 where both are zero, 0 where it is unknown."""
+    lengths = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        cosines = (a * b).sum(1) / (lengths[0] * lengths[1])
+    cosines[(lengths[0] == 0) & (lengths[1] == 0)] = 1.0
     return float(np.nan_to_num(cosines, nan=0.0).mean())
 
 

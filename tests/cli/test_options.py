@@ -1,0 +1,66 @@
+"""What the commands share: a default is stated once, and a bar is shown to people only."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import pytest
+
+from regraft import pipeline
+from regraft.classifier import Classifier
+from regraft.cli import embed, evaluate, fit, predict
+from regraft.cli.options import print_json, progress_bar, say
+
+
+@pytest.mark.parametrize(
+    ("command", "function", "also"),
+    [
+        (fit.command, pipeline.fit, {"out", "quiet", "as_json"}),
+        (evaluate.command, pipeline.evaluate, {"model", "quiet", "as_json"}),
+        (embed.command, pipeline.embed, {"out", "quiet", "as_json"}),
+        (predict.command, Classifier.predict, {"model", "images", "top", "as_csv", "quiet", "as_json"}),
+    ],
+    ids=["fit", "evaluate", "embed", "predict"],
+)
+def test_options_and_defaults_are_those_of_the_function(
+    command: click.Command, function: Callable[..., Any], also: set[str]
+) -> None:
+    signature = inspect.signature(function).parameters
+    own = {parameter.name: parameter for parameter in command.params if parameter.name not in also}
+    for name, parameter in own.items():
+        assert name in signature
+        if isinstance(parameter, click.Option):
+            assert parameter.get_default(click.Context(command)) == signature[name].default
+    python_only = {"labels", "progress", "announce", "command", "classifier", "self", "sources"}
+    assert set(signature) - python_only == set(own)
+
+
+def test_names_that_are_no_utf8_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    say("caf\udce9")
+    say("to the side", to_stderr=True)
+    print_json({"name": "caf\udce9 ä"})
+    printed = capsys.readouterr()
+    assert printed.out == 'caf\\udce9\n{\n "name": "caf\\udce9 \\u00e4"\n}\n'
+    assert printed.err == "to the side\n"
+
+
+def test_a_bar_is_shown_on_a_terminal_only(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with progress_bar("features", quiet=False) as progress:
+        assert progress is None
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    with progress_bar("features", quiet=True) as progress:
+        assert progress is None
+    with progress_bar("features", quiet=False) as progress:
+        assert progress is not None
+        progress(3, 7)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "features" in printed.err
+    assert "3/7" in printed.err
+    assert "/s" in printed.err

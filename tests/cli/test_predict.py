@@ -1,0 +1,114 @@
+"""regraft predict: files, folders and bytes in; names, JSON or CSV out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def red(colours: Path) -> Path:
+    return colours / "red" / "red-0-0.jpg"
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(b"<html>not found</html>")
+    return path
+
+
+def test_one_line_an_image(cli: Cli, saved: Path, red: Path, colours: Path) -> None:
+    ran = cli("predict", saved, red, colours / "blue")
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert len(lines) == 7
+    assert lines[0].split()[:2] == [str(red), "red"]
+    assert 0.5 < float(lines[0].split()[2]) <= 1
+    assert [line.split()[1] for line in lines[1:]] == ["blue"] * 6
+
+
+def test_top_shows_the_most_probable_classes(cli: Cli, saved: Path, red: Path) -> None:
+    shown = cli("predict", saved, red, "--top", 2).out.split()
+    assert shown[1] == "red"
+    assert len(shown) == 5
+    assert float(shown[2]) >= float(shown[4])
+    assert len(cli("predict", saved, red, "--top", 9).out.split()) == 7  # there are three
+    assert cli("predict", saved, red, "--top", 0).code == 2
+
+
+def test_json_is_all_that_is_on_stdout(cli: Cli, saved: Path, red: Path, broken: Path) -> None:
+    ran = cli("predict", saved, red, broken, "--json", "--top", 3)
+    assert ran.code == 1
+    good, bad = json.loads(ran.out)
+    assert (good["name"], good["label"]) == (str(red), "red")
+    assert next(iter(good["probabilities"])) == "red"
+    assert good["confidence"] == good["probabilities"]["red"]
+    assert sum(good["probabilities"].values()) == pytest.approx(1)
+    assert (bad["name"], bad["label"], bad["error"]) == (str(broken), None, "not an image (looks like HTML)")
+    [short] = json.loads(cli("predict", saved, red, "--json").out)
+    assert list(short["probabilities"]) == ["red"]
+
+
+def test_csv_has_a_row_for_each_class_shown(cli: Cli, saved: Path, red: Path, broken: Path) -> None:
+    ran = cli("predict", saved, red, broken, "--csv", "--top", 2)
+    assert ran.code == 1
+    rows = list(csv.DictReader(io.StringIO(ran.out)))
+    assert [(row["image"], row["rank"]) for row in rows] == [(str(red), "1"), (str(red), "2"), (str(broken), "")]
+    assert rows[0]["label"] == "red"
+    assert float(rows[0]["probability"]) > float(rows[1]["probability"])
+    assert rows[2]["error"] == "not an image (looks like HTML)"
+
+
+def test_a_bad_image_does_not_keep_the_good_ones(cli: Cli, saved: Path, red: Path, broken: Path) -> None:
+    ran = cli("predict", saved, broken, red)
+    assert ran.code == 1
+    assert ran.out.split()[:2] == [str(red), "red"]
+    assert ran.err.split(maxsplit=1) == [str(broken), "not read: not an image (looks like HTML)\n"]
+
+
+def test_a_dash_stands_for_bytes_on_stdin(cli: Cli, saved: Path, red: Path) -> None:
+    ran = cli("predict", saved, "-", stdin=red.read_bytes())
+    assert (ran.code, ran.out.split()[:3]) == (0, ["image", "0", "red"])
+    empty = cli("predict", saved, "-")
+    assert (empty.code, empty.out) == (1, "")
+    assert "not read: empty (0 bytes)" in empty.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are text on Windows")
+def test_a_name_that_is_not_utf8(cli: Cli, saved: Path, red: Path, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+    try:
+        shutil.copy(red, path)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    for options in ((), ("--json",), ("--csv",)):
+        ran = cli("predict", saved, path, *options)
+        assert ran.code == 0
+        assert "caf" in ran.out
+        assert "red" in ran.out
+
+
+def test_wrong_uses_are_told(cli: Cli, saved: Path, red: Path, tmp_path: Path) -> None:
+    for arguments, code, words in (
+        ((saved, red, "--csv", "--json"), 2, "--csv and --json exclude each other; choose one."),
+        ((saved, "-", "-"), 2, "- stands for the one image on stdin, but it is given more than once."),
+        ((tmp_path / "m.regraft", red), 1, "A saved classifier must be a file, but there is none at"),
+        ((red, red), 1, "red-0-0.jpg must be a classifier saved by regraft, but"),
+        ((saved, red.with_name("red-0-9.jpg")), 1, "red-0-9.jpg does not exist: did you mean"),
+    ):
+        ran = cli("predict", *arguments)
+        assert (ran.code, ran.out) == (code, "")
+        assert ran.err.startswith("Error: ")
+        assert words in ran.err
+        assert ran.err.count("\n") == 1
