@@ -17,7 +17,7 @@ demo: install
 	$(BIN)/python examples/solar_cells.py
 
 test: install
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 check: install
 	$(BIN)/ruff format --check .
