@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import version
@@ -68,25 +69,38 @@ class OpenVINOEngine:
             self.width: int = tried[0].shape[1]
         except RuntimeError as error:
             raise UnsupportedNetwork(_first_line(error)) from error
-        self._requests: Any = None
+        self._idle: list[Any] = []
+        self._running: deque[tuple[Any, list[int]]] = deque()
+        self._sink: Sink | None = None
 
     def start(self, sink: Sink) -> None:
-        """Make ready to run; `sink(tags, features (b, d))` is called for each batch, in any order."""
-        from openvino import AsyncInferQueue
-
-        self._requests = AsyncInferQueue(self._compiled)
-        self._requests.set_callback(lambda request, tags: sink(tags, request.get_output_tensor(0).data.copy()))
+        """Make ready to run; `sink(tags, features (b, d))` is called for each batch, in order."""
+        # One more than compute at once, so that a batch is waiting whenever one ends. We wait for the oldest
+        # ourselves: with callbacks, OpenVINO's threads would need Python's lock, and can then be joined by the
+        # thread that holds it.
+        count = 1 + self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._idle = [self._compiled.create_infer_request() for _ in range(count)]
+        self._sink = sink
 
     def submit(self, tags: list[int], pixels: np.ndarray) -> None:
         """Queue one batch of pixels (b, size, size, 3) uint8; waits while all requests are busy."""
-        self._requests.start_async({0: pixels}, tags)
+        if not self._idle:
+            self._collect()
+        request = self._idle.pop()
+        request.start_async({0: pixels})
+        self._running.append((request, tags))
+
+    def _collect(self) -> None:
+        request, tags = self._running.popleft()
+        request.wait()
+        self._idle.append(request)
+        if self._sink is not None:
+            self._sink(tags, request.get_output_tensor(0).data.copy())
 
     def finish(self) -> None:
         """Wait until every batch has reached the sink."""
-        if self._requests is not None:
-            self._requests.wait_all()
-            # The requests hold the sink, and the sink's owner holds this engine: a ring that is never freed.
-            self._requests = None
+        while self._running:
+            self._collect()
 
 
 def engine_folder(backbone: Backbone, root: Path | None = None) -> Path:

@@ -195,7 +195,7 @@ class Pass:
             self.lanes[number].add(position, pixels, self._sink(number))
 
     def _arrive(self, number: int, tags: list[int], values: np.ndarray) -> None:
-        """Take an engine's batch: called from the engine's own thread."""
+        """Take an engine's batch."""
         store = self.lanes[number].store
         for tag, row in zip(tags, values, strict=True):
             store.put(self.digests[tag], row)
