@@ -5,10 +5,11 @@ again and again, each with its number in a JPEG comment, so that the bytes of al
 cache. Each command runs in a fresh process, whose peak resident set the system tells (getrusage, ru_maxrss).
 
 The networks are converted before, in a process of its own: the conversion needs torch, which would hide what the
-images take. conversion_mb is the peak of that process. Features are computed anew for each command and size.
+images take. conversion_mb is the peak of that process, and so of anybody's first fit. Features are computed anew for
+each command and size.
 
 Read: embed_ratio and fit_ratio are the peak for many images over that for few (target 1.2); the peaks for many
-images are to stay under 1,500 MB.
+images, and conversion_mb, are to stay under 1,500 MB.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def main() -> None:
                 values[f"{command}_{size}_s"] = rounded(seconds)
                 note(f"run {run + 1} of {given.runs}: {command}, {size:,} images: {peak:,.0f} MB in {seconds:.0f} s")
     figures: dict[str, Any] = {}
-    targets: dict[str, tuple[str, float]] = {}
+    targets: dict[str, tuple[str, float]] = {"conversion_mb": ("<=", 1500.0)}
     for command in commands:
         few, many = (peaks[command, size] for size in sizes)
         figures |= spread(f"{command}_peak_{given.few}_mb", few)

@@ -3,7 +3,7 @@ import pytest
 from sklearn.model_selection import StratifiedKFold
 
 from regraft.errors import DataError, UsageError
-from regraft.heads import HEADS, build_head
+from regraft.heads import HEADS, build_head, selection
 from regraft.heads.selection import _best, select_head
 
 QUICK = ("logistic", "centroid", "knn")
@@ -138,3 +138,23 @@ def test_settings_reach_the_head() -> None:
     assert select_head(X, y, {"logistic": {"C": 3.0}}, folds=3).candidates[0].settings["C"] == 3.0
     with pytest.raises(UsageError, match="no setting 'colour'"):
         select_head(X, y, {"logistic": {"colour": 1}}, folds=3)
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_large_sets_are_compared_on_a_sample_and_the_winner_learns_from_all(
+    given: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "COMPARED_ON", 60)
+    rng = np.random.default_rng(0)
+    y = np.repeat(["a", "b", "c"], [100, 98, 2])
+    X = rng.normal(size=(200, 6)).astype(np.float32)
+    X[y == "b"] += 2
+    X[y == "c"] -= 4
+    shuffled = rng.permutation(200)
+    folds = [(np.setdiff1d(np.arange(200), shuffled[i::4]), shuffled[i::4]) for i in range(4)] if given else 4
+    found = select_head(X, y, ["knn"], folds=folds)
+    assert 50 <= len(found.held_out_index) <= 62
+    assert len(np.unique(found.held_out_index)) == len(found.held_out_index)
+    assert (found.head.classes_[found.held_out_proba.argmax(1)] == y[found.held_out_index]).mean() > 0.9
+    assert any(len(array) == 200 for array in found.head.tensors_.values())
+    assert list(found.head.classes_) == ["a", "b", "c"]

@@ -13,7 +13,7 @@ import numpy as np
 from regraft.backbones.registry import Backbone
 from regraft.data.images import decode, read_bytes
 from regraft.errors import UnreadableImage, UsageError
-from regraft.features.engine_openvino import OpenVINOEngine, Sink, UnsupportedNetwork, engine_folder
+from regraft.features.engine_openvino import OpenVINOEngine, Sink, UnsupportedNetwork, engine_folder, forget_compiled
 from regraft.features.engine_openvino import precisions as openvino_precisions
 from regraft.features.engine_torch import TorchEngine, graphics_card
 
@@ -80,6 +80,7 @@ def settle_precision(backbone: Backbone, kind: str, wanted: str, examples: Seque
         if cosine >= MINIMUM_COSINE:
             precision, agrees = engine.precision, cosine
             break
+    forget_compiled()  # the precisions that were not chosen need not stay in memory
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
         record.write_text(json.dumps({"precision": precision, "cosine": agrees}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from regraft.errors import DataError, UsageError
 from regraft.heads import HEADS, build_head, head_class
 from regraft.heads.base import Head
 from regraft.heads.folds import Folds, train_test_pairs
+
+COMPARED_ON = 4000
+"""Heads are compared on this many examples at most; the chosen one is fitted on all."""
 
 
 @dataclass(frozen=True)
@@ -119,24 +122,53 @@ def select_head(
     classes, truth = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"a classifier needs 2 classes or more, but every training example is '{classes[0]}'")
+    rows = _rows_to_compare_on(truth, seed) if validation is None else np.arange(len(truth))
+    part, of_part = (X, truth) if len(rows) == len(X) else (X[rows], truth[rows])
+    groups_of_part = None if groups is None else groups[rows]
     if validation is None:
-        pairs = train_test_pairs(truth, folds, groups, seed)
+        pairs = train_test_pairs(of_part, _restricted(folds, rows, len(X)), groups_of_part, seed)
         if not pairs:
             raise DataError("no example can be held out to compare heads: add images until one class has 2 or more")
-        index = np.concatenate([test for _, test in pairs])
-        target = truth[index]
+        tested = np.concatenate([test for _, test in pairs])
+        target, index = of_part[tested], rows[tested]
     else:
         target = _indices(np.asarray(validation[1]), classes)
         index = np.arange(len(target))
     fitted, proba = {}, {}
     for name in names:
-        fitted[name] = _build(name, settings[name], seed).fit(X, truth, groups)
+        fitted[name] = _build(name, settings[name], seed).fit(part, of_part, groups_of_part)
         if validation is None:
-            proba[name] = fitted[name].out_of_fold(X, truth, pairs, groups)
+            proba[name] = fitted[name].out_of_fold(part, of_part, pairs, groups_of_part)
         else:
             proba[name] = fitted[name].predict_proba(validation[0])
-        fitted[name].classes_ = classes
-    return _best(names, fitted, proba, target, index)
+    best = _best(names, fitted, proba, target, index)
+    if len(part) < len(X):
+        fitted.clear()
+        head = _build(best.name, settings[best.name], seed).fit(X, truth, groups)
+        best = replace(best, head=head)
+    best.head.classes_ = classes
+    return best
+
+
+def _rows_to_compare_on(truth: np.ndarray, seed: int) -> npt.NDArray[np.intp]:
+    """Return all rows, or about `COMPARED_ON` of them with every class in its proportion and none left out."""
+    if len(truth) <= COMPARED_ON:
+        return np.arange(len(truth))
+    shuffled = np.random.default_rng(seed).permutation(len(truth))
+    share = COMPARED_ON / len(truth)
+    of_class = [shuffled[truth[shuffled] == label] for label in range(truth.max() + 1)]
+    return np.sort(np.concatenate([found[: int(np.ceil(len(found) * share))] for found in of_class]))
+
+
+def _restricted(folds: Folds, rows: np.ndarray, n: int) -> Folds:
+    """Return folds of n examples as folds of some of their rows."""
+    if isinstance(folds, int) or len(rows) == n:
+        return folds
+    place = np.full(n, -1)
+    place[rows] = np.arange(len(rows))
+    kept = [(place[np.asarray(train)], place[np.asarray(test)]) for train, test in folds]
+    kept = [(train[train >= 0], test[test >= 0]) for train, test in kept]
+    return [(train, test) for train, test in kept if len(train) and len(test)]
 
 
 def _build(name: str, settings: dict[str, Any], seed: int) -> Head:
