@@ -81,6 +81,7 @@ def test_the_first_features_of_an_image_stay(tmp_path):
     store = FeatureCache(PRODUCER, tmp_path)
     store.put(name(0), values(9))
     store.close()
+    assert store.problem is None
     assert np.array_equal(FeatureCache(PRODUCER, tmp_path).get(name(0)), values(0))
 
 
@@ -171,7 +172,8 @@ def test_a_kill_at_any_moment_leaves_only_whole_and_right_features(tmp_path):
     before = 0
     for _ in range(4):
         process = writer(tmp_path, 0, 10**9, go)
-        while kept(tmp_path) <= before and process.poll() is None:
+        deadline = time.monotonic() + 60
+        while kept(tmp_path) <= before and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.03))
         os.kill(process.pid, signal.SIGKILL)
