@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from regraft.errors import UsageError
-from regraft.heads.folds import train_test_pairs
+from regraft.heads.folds import stratified_rows, train_test_pairs
 
 
 def test_folds_are_stratified_and_hold_everyone_out_once():
@@ -44,3 +44,12 @@ def test_given_pairs_are_taken():
 def test_one_fold_is_refused():
     with pytest.raises(UsageError, match="number of folds must be 2 or more, not 1"):
         train_test_pairs(np.arange(4) % 2, 1)
+
+
+def test_stratified_rows_keep_every_class_in_its_proportion():
+    y = np.repeat([0, 1, 2], [300, 99, 1])
+    rows = stratified_rows(y, 40, seed=0)
+    assert np.bincount(y[rows]).tolist() == [30, 10, 1]
+    assert np.array_equal(rows, stratified_rows(y, 40, seed=0))
+    assert not np.array_equal(rows, stratified_rows(y, 40, seed=1))
+    assert stratified_rows(y, 400, seed=0).tolist() == list(range(400))

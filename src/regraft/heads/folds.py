@@ -57,3 +57,28 @@ def train_test_pairs(
         # Classes smaller than the number of folds are common here; the heads cope with them.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         return list(kind(count, shuffle=True, random_state=seed).split(np.zeros(len(y)), y, groups))
+
+
+def stratified_rows(y: npt.NDArray[np.intp], limit: int, seed: int) -> Index:
+    """Return all rows, or about `limit` of them with every class in its proportion and none left out.
+
+    Parameters
+    ----------
+    y : int array of shape (n,)
+        Class indices.
+    limit : int
+        How many rows are enough.
+    seed : int
+        Decides which ones.
+
+    Returns
+    -------
+    int array
+        Rows in rising order.
+    """
+    if len(y) <= limit:
+        return np.arange(len(y))
+    shuffled = np.random.default_rng(seed).permutation(len(y))
+    share = limit / len(y)
+    of_class = [shuffled[y[shuffled] == label] for label in range(int(y.max()) + 1)]
+    return np.sort(np.concatenate([rows[: int(np.ceil(len(rows) * share))] for rows in of_class]))

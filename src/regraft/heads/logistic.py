@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from regraft.errors import UsageError
 from regraft.heads.base import Head
-from regraft.heads.folds import Folds, Index, train_test_pairs
+from regraft.heads.folds import Folds, Index, stratified_rows, train_test_pairs
 from regraft.heads.scoring import CHUNK, signed_power, softmax
 from regraft.heads.temperature import fit_temperature
 
@@ -154,7 +154,7 @@ class LogisticHead(Head):
     def _choose(
         self, X: np.ndarray, y: np.ndarray, k: int, Cs: list[float], pairs: list[tuple[Index, Index]]
     ) -> _Choice:
-        rows = self._rows_to_choose_on(y, k)
+        rows = stratified_rows(y, max(self.cv_samples, 20 * k), self.seed)
         train = np.zeros((len(y), len(pairs)), bool)
         test = np.zeros((len(y), len(pairs)), bool)
         for fold, (train_rows, test_rows) in enumerate(pairs):
@@ -182,16 +182,6 @@ class LogisticHead(Head):
                 if worse == 2:
                     break
         return best
-
-    def _rows_to_choose_on(self, y: np.ndarray, k: int) -> Index:
-        """Return about `cv_samples` rows, every class in its proportion and none left out."""
-        limit = max(self.cv_samples, 20 * k)
-        if len(y) <= limit:
-            return np.arange(len(y))
-        shuffled = np.random.default_rng(self.seed).permutation(len(y))
-        of_class = [shuffled[y[shuffled] == label] for label in range(k)]
-        share = limit / len(y)
-        return np.sort(np.concatenate([rows[: int(np.ceil(len(rows) * share))] for rows in of_class]))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from regraft.errors import DataError, UsageError
 from regraft.heads import HEADS, build_head, head_class
 from regraft.heads.base import Head
-from regraft.heads.folds import Folds, train_test_pairs
+from regraft.heads.folds import Folds, stratified_rows, train_test_pairs
 
 COMPARED_ON = 4000
 """Heads are compared on this many examples at most; the chosen one is fitted on all."""
@@ -122,7 +122,7 @@ def select_head(
     classes, truth = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise DataError(f"a classifier needs 2 classes or more, but every training example is '{classes[0]}'")
-    rows = _rows_to_compare_on(truth, seed) if validation is None else np.arange(len(truth))
+    rows = stratified_rows(truth, COMPARED_ON, seed) if validation is None else np.arange(len(truth))
     part, of_part = (X, truth) if len(rows) == len(X) else (X[rows], truth[rows])
     groups_of_part = None if groups is None else groups[rows]
     if validation is None:
@@ -148,16 +148,6 @@ def select_head(
         best = replace(best, head=head)
     best.head.classes_ = classes
     return best
-
-
-def _rows_to_compare_on(truth: np.ndarray, seed: int) -> npt.NDArray[np.intp]:
-    """Return all rows, or about `COMPARED_ON` of them with every class in its proportion and none left out."""
-    if len(truth) <= COMPARED_ON:
-        return np.arange(len(truth))
-    shuffled = np.random.default_rng(seed).permutation(len(truth))
-    share = COMPARED_ON / len(truth)
-    of_class = [shuffled[truth[shuffled] == label] for label in range(truth.max() + 1)]
-    return np.sort(np.concatenate([found[: int(np.ceil(len(found) * share))] for found in of_class]))
 
 
 def _restricted(folds: Folds, rows: np.ndarray, n: int) -> Folds:
