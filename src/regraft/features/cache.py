@@ -13,6 +13,7 @@ import os
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from typing import Any
 import numpy as np
 
 FLUSH_EVERY = 256
+
+PATIENCE = 60
+"""Seconds to wait for another writer."""
 
 # What this library writes: a file of features; a folder of one network's graphs, or one left behind half-made
 # by a kill, with the processor's own forms of them below it; and a note of the precision settled on.
@@ -77,19 +81,22 @@ class FeatureCache:
 
     def _open(self, producer: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            with connection:
-                connection.execute("CREATE TABLE IF NOT EXISTS features (digest TEXT PRIMARY KEY, value BLOB NOT NULL)")
-                connection.execute("CREATE TABLE IF NOT EXISTS producer (json TEXT PRIMARY KEY)")
-                text = json.dumps(producer, sort_keys=True)
-                connection.execute("INSERT OR IGNORE INTO producer VALUES (?)", (text,))
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
+        deadline = time.monotonic() + PATIENCE
+        while self._connection is None:
+            # Immediate transactions wait for another writer; deferred ones can fail at once.
+            connection = sqlite3.connect(
+                self.path, timeout=PATIENCE, check_same_thread=False, isolation_level="IMMEDIATE"
+            )
+            try:
+                _prepare(connection, producer)
+            except BaseException as error:
+                connection.close()
+                # Turning the write-ahead log on does not wait for another process that does the same.
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                self._connection = connection
 
     def _start_anew(self, producer: dict[str, Any]) -> None:
         """Replace a file that is no database: it is ours, and everything in it can be computed again."""
@@ -157,6 +164,20 @@ class FeatureCache:
 def _is_damage(error: Exception) -> bool:
     """Return whether the file is no sound database; a full disk or a lock is another matter."""
     return type(error) is sqlite3.DatabaseError
+
+
+def _prepare(connection: sqlite3.Connection, producer: dict[str, Any]) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    with connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS features (digest TEXT PRIMARY KEY, value BLOB NOT NULL)")
+        connection.execute("CREATE TABLE IF NOT EXISTS producer (json TEXT PRIMARY KEY)")
+        connection.execute("INSERT OR IGNORE INTO producer VALUES (?)", (json.dumps(producer, sort_keys=True),))
+
+
+def _is_busy(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 @dataclass(frozen=True)
