@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,71 @@ from regraft.features.extraction import Features
 
 if TYPE_CHECKING:
     from regraft.heads.selection import Candidate
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training images.
+
+    Parameters
+    ----------
+    attempt : str
+        Which training it belongs to: the name of an `Attempt`.
+    phase : str
+        Which stages were trained, in words.
+    epoch : int
+        From 1 on.
+    train_loss, val_loss, val_accuracy : float
+        Cross-entropy in nats (of augmented training images; of plain validation images), and a share.
+    learning_rate : float
+        Of the topmost stage, at the end of the pass.
+    seconds : float
+        Since the attempt began.
+    """
+
+    attempt: str
+    phase: str
+    epoch: int
+    train_loss: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; what is not finite is None."""
+        plain = asdict(self)
+        return {n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in plain.items()}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to a classifier, and how it did on the validation images, by which the best was chosen.
+
+    Parameters
+    ----------
+    name : str
+        Such as "probe" or "finetune from blocks.5".
+    accuracy, log_loss : float
+        On the validation images.
+    n : int
+        Of them.
+    trainable : int
+        Parameters that were trained.
+    seconds : float
+    chosen : bool
+    note : str
+        What went otherwise than planned; "" where nothing did.
+    """
+
+    name: str
+    accuracy: float
+    log_loss: float
+    n: int
+    trainable: int
+    seconds: float
+    chosen: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,7 +103,17 @@ class Result:
     candidates : tuple
         The heads compared: name, accuracy, accuracy_se, log_loss, settings.
     timings : dict of str to float
-        Seconds: read, features, head, evaluation, total.
+        Seconds: read, features, head, evaluation, total; and training, where a network was trained.
+    strategy : {"probe", "finetune", "scratch", "auto"}
+        What was asked for.
+    attempts : tuple of Attempt
+        The ways tried where a network was trained; one of them is chosen.
+    history : tuple of Epoch
+        Of all trainings, in the order they ran.
+    trainable : int
+        Parameters that were trained for the classifier that is kept.
+    augmentation : Augmentation or None
+        How training images were varied.
     """
 
     classifier: Classifier
@@ -60,6 +135,10 @@ class Result:
     version: str = __version__
     created: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
+    history: tuple[Epoch, ...] = ()
+    trainable: int = 0
+    augmentation: Any = None
 
     @property
     def chosen(self) -> str:
@@ -126,6 +205,10 @@ class Result:
                 ],
             },
             "strategy": self.strategy,
+            "attempts": [asdict(attempt) for attempt in self.attempts],
+            "history": [epoch.to_dict() for epoch in self.history],
+            "trainable_parameters": self.trainable,
+            "augmentation": None if self.augmentation is None else self.augmentation.to_dict(),
             "settings": self.settings,
             "engine": self.engine,
             "precision": self.precision,
