@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from regraft.backbones.preprocessing import Preprocessing
-from regraft.backbones.registry import VOUCHED, Backbone
+from regraft.backbones.registry import POOLS, VOUCHED, Backbone
 from regraft.backbones.weights import HeldWeights, HubWeights, UrlWeights, Weights
 from regraft.errors import BundleError
 
@@ -234,7 +234,7 @@ def read_backbone(bundle: Bundle, position: int) -> Backbone:
             f"but {weights.source} has others ({weights.sha256()[:12]}...); install the release it was made with, "
             "or fit anew."
         )
-    if record["pool"] not in ("avg", "max", "none") or record["modality"] != "image":
+    if record["pool"] not in POOLS or record["modality"] != "image":
         raise ValueError(f"pool {record['pool']!r}, modality {record['modality']!r}")
     return Backbone(
         name=str(record["name"]),

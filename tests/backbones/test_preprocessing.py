@@ -117,3 +117,19 @@ def test_survives_json_and_its_digest_names_all_that_changes_the_pixels():
     changes += [{"resize": "crop"}]
     others = [Preprocessing.from_dict({**pixels.to_dict(), **change}).digest for change in changes]
     assert len({pixels.digest, *others}) == len(changes) + 1
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "words"),
+    [
+        ((0, 0, 0), (1, 1, 1), "pixels scaled to 0..1"),
+        ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "pixels scaled to -1..1"),
+        (
+            (0.485, 0.456, 0.406),
+            (0.229, 0.224, 0.225),
+            "pixels of 0..1 less the mean (0.485, 0.456, 0.406), divided by the standard deviation (0.229, 0.224, 0.225)",
+        ),
+    ],
+)
+def test_how_pixels_are_scaled_in_words(mean, std, words):
+    assert Preprocessing(224, mean, std).scale == words

@@ -6,12 +6,14 @@ from functools import cache as once
 import pytest
 import timm
 
-from regraft.backbones.registry import DEFAULT_BACKBONE, VOUCHED, get_backbones
+from regraft.backbones.preprocessing import Preprocessing
+from regraft.backbones.registry import DEFAULT_BACKBONE, IMAGENET_MEAN, IMAGENET_STD, VOUCHED, get_backbones
 from regraft.backbones.vision import FeatureNetwork
 from regraft.backbones.weights import FileWeights, HubWeights, PackageWeights, RandomWeights, UrlWeights
 from regraft.errors import UsageError
 
 NAMES = [backbone.name for backbone in VOUCHED]
+PRETRAINED = [backbone.name for backbone in VOUCHED if not backbone.weights.random]
 
 
 @once
@@ -42,9 +44,24 @@ def test_table_tells_the_network_as_it_is(name):
         backbone.parameters, abs=0.006
     )
     assert width(name, "avg") == backbone.feature_dim
+    assert backbone.modality == "image"
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_table_tells_where_weights_come_from_and_how_good_they_are(name):
+    backbone = get_backbones(name)[0]
     assert backbone.top1 is not None and 70 < backbone.top1 < 90
     assert backbone.weights.licence.lower() in ("apache-2.0", "bsd-3-clause", "mit")
-    assert backbone.modality == "image"
+
+
+def test_networks_that_start_from_nothing():
+    assert [name for name in NAMES if name not in PRETRAINED] == ["cnn3", "cnn4"]
+    for name in ("cnn3", "cnn4"):
+        backbone = get_backbones(name)[0]
+        assert backbone.weights == RandomWeights()
+        assert backbone.weights.here()
+        assert backbone.top1 is None
+        assert backbone.preprocessing == Preprocessing(150, (0, 0, 0), (1, 1, 1), 1.0, "bilinear", "stretch")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,6 +82,9 @@ def test_table_preprocesses_as_the_weights_expect(name):
         assert config.url == backbone.weights.url
 
 
+CLASSICS = ("vgg16", "vgg19", "resnet50", "inception_v3", "xception")
+
+
 @pytest.mark.parametrize(
     ("name", "parameters", "size", "avg", "none"),
     [  # parameters as their papers' reference implementations count them
@@ -80,6 +100,50 @@ def test_the_five_classics_are_the_networks_people_know(name, parameters, size, 
     assert sum(p.numel() for p in bare(backbone.architecture).parameters()) == parameters
     assert backbone.preprocessing.size == size
     assert [width(name, pool) for pool in ("avg", "max", "none")] == [avg, avg, none]
+
+
+@pytest.mark.parametrize(
+    ("name", "without_classifier"),
+    [  # as Keras counts the networks without their top; VGG's two dense layers belong to it
+        ("vgg16", 14_714_688),
+        ("vgg19", 20_024_384),
+        ("resnet50", 25_557_032 - 2049 * 1000),
+        ("inception_v3", 23_834_568 - 2049 * 1000),
+        ("xception", 22_855_952 - 2049 * 1000),
+    ],
+)
+def test_the_five_classics_without_their_top(name, without_classifier):
+    network = bare(get_backbones(name)[0].architecture)
+    top = ("pre_logits.", "head.") if name.startswith("vgg") else ("fc.", "last_linear.")
+    kept = sum(p.numel() for n, p in network.named_parameters() if not n.startswith(top))
+    assert kept == without_classifier
+
+
+@pytest.mark.parametrize("name", CLASSICS)
+def test_the_five_classics_expect_the_pixels_they_were_trained_on(name):
+    pixels = get_backbones(name, weights="none")[0].preprocessing
+    expected = ((0.5,) * 3, (0.5,) * 3) if name in ("inception_v3", "xception") else (IMAGENET_MEAN, IMAGENET_STD)
+    assert (pixels.mean, pixels.std) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "pool", "expected"),
+    [  # what the published experiments make of them
+        ("vgg16", 150, "none", 4 * 4 * 512),
+        ("vgg19", 64, "max", 512),
+        ("resnet50", 224, "none", 7 * 7 * 2048),
+        ("resnet50", 224, "scores", 1000),
+        ("inception_v3", 299, "avg", 2048),
+        ("cnn3", 150, "none", 17 * 17 * 128),
+    ],
+)
+def test_feature_sizes_of_the_published_experiments(name, size, pool, expected):
+    import torch
+
+    backbone = get_backbones(name, weights="none", image_size=size, pool=pool)[0]
+    with torch.device("meta"), torch.no_grad():
+        features = FeatureNetwork(bare(backbone.architecture), backbone)(torch.empty(2, size, size, 3))
+    assert features.shape == (2, expected)
 
 
 def test_default_is_bundled():
@@ -106,6 +170,13 @@ def test_settings_reach_the_backbone(tmp_path):
     assert found.pool == "max"
     assert found.weights == FileWeights(tmp_path / "w.pth")
     assert get_backbones("resnet50", weights="none")[0].weights == RandomWeights()
+
+
+def test_pixels_may_be_scaled_otherwise_than_the_weights_expect():
+    own, unit, signed = (get_backbones("resnet50", pixels=p)[0].preprocessing for p in ("weights", "0..1", "-1..1"))
+    assert (own.mean, own.std) == (IMAGENET_MEAN, IMAGENET_STD)
+    assert unit == replace(own, mean=(0.0,) * 3, std=(1.0,) * 3)
+    assert signed == replace(own, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
 def test_any_network_of_timm_by_its_name():
@@ -167,7 +238,8 @@ def test_an_unknown_tag_is_answered_with_the_known_ones():
     [
         ({"names": "resnet18+resnet18"}, "name each network once"),
         ({"names": "resnet18+vgg16", "weights": "w.pth"}, "belongs to one backbone.*names 2"),
-        ({"pool": "sum"}, "--pool must be avg, max or none, not 'sum'"),
+        ({"pool": "sum"}, "--pool must be avg, max, none or scores, not 'sum'"),
+        ({"pixels": "0..255"}, r"--pixels must be weights, 0\.\.1 or -1\.\.1, not '0\.\.255'"),
         ({"resize": "squash"}, "--resize must be crop or stretch, not 'squash'"),
         ({"image_size": 31}, "--image-size must be from 32 to 2048 pixels, not 31"),
         ({"image_size": 2049}, "--image-size must be from 32 to 2048 pixels, not 2049"),

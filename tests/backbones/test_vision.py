@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from sklearn.datasets import load_sample_images
 
 from regraft.backbones.registry import get_backbones
-from regraft.backbones.vision import FeatureNetwork, build, load_weights, read_state
+from regraft.backbones.vision import FeatureNetwork, _adapted, _compare, build, load_weights, read_state
 from regraft.errors import UsageError, WeightsError
 
 PHOTOS = load_sample_images().images
@@ -285,6 +285,43 @@ def test_pools_of_one_feature_map(name):
     if name == "test_resnet":
         assert torch.allclose(folded.mean(2), average, atol=1e-4)
     assert average.shape == (2, backbone.feature_dim)
+
+
+def test_scores_are_the_source_tasks_probabilities(lite0):
+    backbone = get_backbones("tf_efficientnet_lite0", pool="scores")[0]
+    scores = features(backbone, lite0)
+    assert scores.shape == (2, 1000)
+    assert torch.allclose(scores[0], shown(lite0, "tf_efficientnet_lite0", PHOTOS[0]).softmax(0), atol=1e-3)
+
+
+def test_scores_need_a_classifier(state, tmp_path):
+    with pytest.raises(UsageError, match="--pool scores must have a network with a classifier, but cnn3 has none"):
+        get_backbones("cnn3", pool="scores")[0].build()
+    torch.save({n: t for n, t in state.items() if not n.startswith("fc.")}, tmp_path / "headless.pth")
+    built(tmp_path / "headless.pth")
+    with pytest.raises(WeightsError, match=r"headless.pth .*2 tensors are missing \(fc.weight, fc.bias\)"):
+        built(tmp_path / "headless.pth", pool="scores")
+
+
+@pytest.mark.parametrize("name", ["vgg16", "vgg19", "resnet50", "inception_v3"])
+def test_torchvisions_own_checkpoints_fit(name):
+    """By names and shapes: torchvision's networks and ours without numbers, as a file of them would be read."""
+    import torchvision
+
+    settings = {"init_weights": False} if name == "inception_v3" else {}
+    with torch.device("meta"):
+        theirs = getattr(torchvision.models, name)(**settings).state_dict()
+        network = timm.create_model(name)
+        assert _compare(network, _adapted(network, dict(theirs)), classifier=True) == ([], [])
+
+
+@pytest.mark.parametrize(("name", "size"), [("resnet50", 64), ("inception_v3", 96)])
+def test_published_networks_with_random_weights_run(name, size):
+    backbone = get_backbones(name, weights="none", image_size=size)[0]
+    found = features(backbone)
+    assert found.shape == (2, 2048)
+    assert found.isfinite().all()
+    assert not torch.equal(found[0], found[1])
 
 
 def test_vgg_features_are_its_last_map_and_not_its_dense_layers():

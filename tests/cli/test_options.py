@@ -12,19 +12,21 @@ import pytest
 
 from regraft import pipeline
 from regraft.classifier import Classifier
-from regraft.cli import embed, evaluate, fit, predict
-from regraft.cli.options import print_json, progress_bar, say
+from regraft.cli import compare, embed, evaluate, fit, predict
+from regraft.cli.options import duration, print_json, progress_bar, say
+from regraft.errors import UsageError
 
 
 @pytest.mark.parametrize(
     ("command", "function", "also"),
     [
         (fit.command, pipeline.fit, {"out", "quiet", "as_json"}),
+        (compare.command, compare.compare, {"out", "quiet", "as_json"}),
         (evaluate.command, pipeline.evaluate, {"model", "quiet", "as_json"}),
         (embed.command, pipeline.embed, {"out", "quiet", "as_json"}),
         (predict.command, Classifier.predict, {"model", "images", "top", "as_csv", "quiet", "as_json"}),
     ],
-    ids=["fit", "evaluate", "embed", "predict"],
+    ids=["fit", "compare", "evaluate", "embed", "predict"],
 )
 def test_options_and_defaults_are_those_of_the_function(
     command: click.Command, function: Callable[..., Any], also: set[str]
@@ -64,3 +66,20 @@ def test_a_bar_is_shown_on_a_terminal_only(capsys: pytest.CaptureFixture[str], m
     assert "features" in printed.err
     assert "3/7" in printed.err
     assert "/s" in printed.err
+
+
+BUDGET = click.Option(["--budget"])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("5m", 300), ("1h", 3600), ("1.5 H", 5400), (" 0.5m ", 30), (None, None)],
+)
+def test_times(text: str | None, seconds: float | None) -> None:
+    assert duration(None, BUDGET, text) == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "", "m", "-5m", "5 min", "5m5", "1e3", "nan", "٣", "9" * 400])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--budget must be a time above 0, such as 90s, 5m or 1.5h, not "):
+        duration(None, BUDGET, text)

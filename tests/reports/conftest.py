@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from regraft.backbones.preprocessing import Preprocessing
 from regraft.data.dataset import Dataset
 from regraft.evaluation.metrics import evaluate
 
@@ -51,7 +52,11 @@ def make_result():
                 SimpleNamespace(name="centroid", accuracy=0.87, accuracy_se=None, log_loss=0.5, settings="cosine"),
             ),
             chosen="logistic",
-            backbones=(SimpleNamespace(name="toynet", feature_dim=1280, weights=weights),),
+            backbones=(
+                SimpleNamespace(
+                    name="toynet", feature_dim=1280, weights=weights, preprocessing=Preprocessing(32, crop=1)
+                ),
+            ),
             timings={"read": 1.0, "features": 6.0, "head": 2.0, "evaluation": 0.5, "total": 10.0},
             images_per_second=123.4,
             cache_hits=10,
@@ -67,6 +72,9 @@ def make_result():
             n_train=n,
             n_val=0,
             n_test=n,
+            history=(),
+            attempts=(),
+            augmentation=None,
         )
         vars(result).update(changes)
         return result

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from regraft.reports import figures
+from regraft.result import Epoch
 
 
 def points(path):
-    return np.array([[float(v) for v in pair.split()] for pair in re.split("[ML]", path)[1:]])
+    return np.array([[float(v) for v in pair.split()] for pair in re.split("[ML]", path.removesuffix("h0"))[1:]])
 
 
 def unit(path):
@@ -112,3 +113,69 @@ def test_time_segments_name_what_no_stage_accounts_for():
 def test_time_segments_that_fill_the_total_leave_no_other():
     segments = figures.time_segments({"read": 2.0, "features": 6.0, "total": 8.0})
     assert [(s.name, s.share) for s in segments] == [("read", 0.25), ("features", 0.75)]
+
+
+def epochs(attempt, train, val, accuracy):
+    rows = zip(train, val, accuracy, strict=True)
+    return [Epoch(attempt, "all", e, *values, 1e-3, 10.0 * e) for e, values in enumerate(rows, 1)]
+
+
+def test_training_is_drawn_a_line_an_attempt_and_read_back_from_the_axes():
+    history = epochs("finetune", [1.4, 0.9, 0.5], [1.1, 0.7, 0.8], [0.6, 0.8, 0.85])
+    history += epochs("scratch", [1.6], [1.5], [0.4])
+    loss, accuracy = figures.training_plots(history)
+    assert (loss.title, accuracy.title) == ("Loss", "Validation accuracy")
+    assert [(line.name, line.style) for line in loss.lines] == [
+        ("finetune", "0 train"),
+        ("finetune", "0"),
+        ("scratch", "1 train"),
+        ("scratch", "1"),
+    ]
+    assert [(line.name, line.style) for line in accuracy.lines] == [("finetune", "0"), ("scratch", "1")]
+    assert [(line.name, line.area) for line in loss.best] == [("finetune", 0.7), ("scratch", 1.5)]
+    assert [(line.name, line.area) for line in accuracy.best] == [("finetune", 0.85), ("scratch", 0.4)]
+    for plot, number, values in ((loss, 1, [1.1, 0.7, 0.8]), (accuracy, 0, [0.6, 0.8, 0.85])):
+        x, y = unit(plot.lines[number].path)
+        (low, low_tick), (high, high_tick) = plot.y_ticks[0], plot.y_ticks[-1]
+        assert (low, high) == (0, 1)
+        assert low_tick + y * (high_tick - low_tick) == pytest.approx(values, abs=0.005)
+        assert x == pytest.approx([at for at, _ in plot.x_ticks], abs=0.005)
+        assert [epoch for _, epoch in plot.x_ticks] == [1, 2, 3]
+
+
+def test_a_single_epoch_is_a_dot():
+    loss, accuracy = figures.training_plots(epochs("finetune", [0.9], [0.8], [0.7]))
+    assert [line.path for line in accuracy.lines] == ["M120 240h0"]
+    assert all("L" not in line.path and line.path.endswith("h0") for line in loss.lines)
+    assert accuracy.x_ticks == [(0.5, 1)]
+
+
+def test_what_is_not_finite_is_not_drawn():
+    history = epochs("finetune", [0.9, 0.8, float("nan")], [0.8, float("inf"), 0.6], [0.5, 0.6, float("nan")])
+    loss, accuracy = figures.training_plots(history)
+    assert [len(points(line.path)) for line in loss.lines + accuracy.lines] == [2, 2, 2]
+    assert [line.area for line in loss.best + accuracy.best] == [0.6, 0.6]
+    nothing = figures.training_plots(epochs("finetune", *[[float("nan")]] * 3))
+    assert [plot.lines for plot in nothing] == [[], []]
+
+
+def test_seven_attempts_begin_the_styles_anew():
+    history = [epoch for i in range(7) for epoch in epochs(f"a{i}", [1.0], [1.0], [0.5])]
+    assert [line.style for line in figures.training_plots(history)[1].lines] == ["0", "1", "2", "3", "4", "5", "0"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step"), [(0.83, 0.97, 0.05), (0, 2.3, 0.5), (0.9, 0.9, 0.001), (1, 1, 0.001), (20, 310, 50)]
+)
+def test_ticks_are_few_and_round_and_span_the_values(low, high, step):
+    history = epochs("a", [low] * 2, [low] * 2, [low, high])
+    ticks = [tick for _, tick in figures.training_plots(history)[1].y_ticks]
+    assert ticks[0] <= low
+    assert ticks[-1] >= high
+    assert ticks[-1] <= max(1, high + step)
+    assert np.diff(ticks) == pytest.approx(step)
+
+
+def test_many_epochs_have_whole_and_few_ticks():
+    history = epochs("a", [1.0] * 100, [1.0] * 100, [0.5] * 100)
+    assert [tick for _, tick in figures.training_plots(history)[0].x_ticks] == [20, 40, 60, 80, 100]

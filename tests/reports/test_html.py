@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from regraft.data.dataset import Skipped
+from regraft.finetuning.augmentation import preset
 from regraft.reports import html
+from regraft.result import Attempt, Epoch
 
 VOID = {"meta", "br", "img", "wbr", "link", "hr", "input"}
 CELLS = {"td", "th", "dt", "dd", "li", "p"}
@@ -271,6 +273,81 @@ def test_long_times_are_in_minutes(make_result):
     assert "features 4 min 10 s" in text
     assert "head < 0.01 s" in text
     assert "Total time 5 min 0 s" in text
+
+
+def trained(make_result, **changes):
+    history = tuple(Epoch("finetune", "all", e, 1 / e, 2 / e, 0.8 + e / 100, 1e-3, 60.0 * e) for e in range(1, 7))
+    attempts = (
+        Attempt("probe", 0.8, 0.5, 60, 3843, 12.0),
+        Attempt("finetune", 0.9, 0.3, 60, 2_412_005, 190.0, chosen=True, note="stopped by the budget"),
+    )
+    return make_result(**{"history": history, "attempts": attempts, "augmentation": preset("recipe"), **changes})
+
+
+def headings(text):
+    return [part.split("</h2>")[0] for part in text.split("<h2>")[1:]]
+
+
+def test_the_report_of_a_probe_has_no_word_of_training(make_result):
+    for result in (make_result(), make_result(augmentation=preset("none"))):
+        text = html.render(result)
+        assert headings(text) == [
+            "Key figures",
+            "Look at these first",
+            "What is taken for what",
+            "Class by class",
+            "A sample of the test images",
+            "Each class against the rest",
+            "How it was made",
+            "The data",
+            "Where the time went",
+            "Do it again, and use it",
+        ]
+        assert "epoch" not in Page(text).text
+        assert "variant" not in Page(text).text
+
+
+def test_training_is_drawn_and_its_attempts_are_listed(make_result):
+    text = html.render(trained(make_result))
+    page = Page(text)
+    assert headings(text)[6:9] == ["What the network was shown", "Training", "How it was made"]
+    # 48 and 54 of 60: Wilson's intervals.
+    assert "probe 80.0% (68.2% to 88.2%) 0.500 3,843 12 s" in page.text
+    assert "finetune✓ chosen 90.0% (79.9% to 95.3%) 0.300 2,412,005 3 min 10 s stopped by the budget" in page.text
+    assert "finetunelowest 0.333" in page.text
+    assert "finetunehighest 0.860" in page.text
+    labels = [a.get("aria-label", "") for a in page.of("svg")]
+    assert any(label.startswith("Loss over the epochs") for label in labels)
+    assert any(label.startswith("Validation accuracy over the epochs") for label in labels)
+    assert len([a for a in page.of("path") if a.get("class") == "line line-0 train"]) == 1
+
+
+def test_attempts_without_notes_or_images_leave_no_gap(make_result):
+    attempts = (Attempt("finetune", float("nan"), float("nan"), 0, 10, 5.0),)
+    page = Page(html.render(trained(make_result, attempts=attempts)))
+    assert "Time finetune – – 10 5 s" in page.text
+    assert "Ways tried" not in Page(html.render(trained(make_result, attempts=()))).text
+
+
+def test_what_the_network_was_shown(make_result):
+    page = Page(html.render(trained(make_result)))
+    assert "rotated by up to 40°, shifted by up to 20% of the side" in page.text
+    shown = [a for a in page.of("img") if "as it is" in a["alt"] or "variant" in a["alt"]]
+    assert len(shown) == 6 * 6
+    assert sum(a["alt"].endswith("as it is") for a in shown) == 6
+    assert sum(a["alt"].endswith("variant 5") for a in shown) == 6
+    assert all(a["src"].startswith("data:image/jpeg;base64,/9j/") for a in shown)
+    assert "What the network was shown" not in html.render(trained(make_result, augmentation=None))
+
+
+def test_hostile_words_of_a_training_are_only_text(make_result):
+    history = (Epoch(HOSTILE, HOSTILE, 1, 1.0, 1.0, 0.5, 1e-3, 1.0),)
+    attempts = (Attempt(HOSTILE, 0.5, 1.0, 10, 10, 1.0, note=HOSTILE),)
+    result = trained(make_result, history=history, attempts=attempts)
+    result.dataset = replace(result.dataset, names=(HOSTILE,) * len(result.dataset))
+    page = Page(html.render(result))
+    assert "script" not in {tag for tag, _ in page.elements}
+    assert page.text.count(HOSTILE) >= 4
 
 
 def test_importing_the_report_loads_nothing_heavy():

@@ -4,8 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from regraft.backbones.preprocessing import Preprocessing
 from regraft.data.images import decode
+from regraft.finetuning.augmentation import Augmentation
 from regraft.reports import pictures
 
 
@@ -69,3 +72,60 @@ def test_a_picture_that_vanished_leaves_a_gap_and_no_error(make_result, tmp_path
     examples = [*result.dataset.examples[:5], tmp_path / "gone.jpg"]
     result.dataset = replace(result.dataset, examples=examples)
     assert [p.uri is None for p in pictures.sample(result)] == [False, False, True]
+
+
+def _pixels(uri):
+    return decode(base64.b64decode(uri.removeprefix("data:image/jpeg;base64,"))).astype(float)
+
+
+def test_variants_are_of_training_images_of_as_many_classes_as_can_be(make_result):
+    result = make_result(augmentation=Augmentation(rotation=40))
+    n = len(result.test_index)
+    result.dataset = result.dataset.with_split(["train"] * n + ["test"] * n)
+    found = pictures.variants(result)
+    assert Counter(v.truth for v in found) == {"cat": 2, "dog": 2, "owl": 2}
+    for image in found:
+        index = result.dataset.names.index(image.name)
+        assert index < n
+        assert image.truth == result.dataset.class_names[result.dataset.y[index]]
+
+
+def test_variants_are_the_image_as_the_network_sees_it_and_five_others(make_result):
+    ramp = np.repeat(np.linspace(0, 255, 200).astype(np.uint8)[None, :, None], 200, 0).repeat(3, 2)
+    result = make_result(augmentation=Augmentation(flip=True))
+    result.dataset = replace(result.dataset, examples=[ramp] * len(result.dataset))
+    result.backbones[0].preprocessing = Preprocessing(96, crop=0.5)
+    rows = pictures.variants(result)
+    mirrored = 0
+    for row in rows:
+        plain = _pixels(row.plain)
+        assert plain.shape == (96, 96, 3)
+        assert plain[:, 0].mean() == pytest.approx(64, abs=4)
+        assert plain[:, -1].mean() == pytest.approx(191, abs=4)
+        assert len(row.varied) == 5
+        for uri in row.varied:
+            left = _pixels(uri)[:, 0].mean()
+            assert min(abs(left - 64), abs(left - 191)) < 4
+            mirrored += left > 128
+    assert len(rows) == 6
+    assert 5 < mirrored < 25
+
+
+def test_variants_follow_the_seed(make_result):
+    rows = [pictures.variants(make_result(augmentation=Augmentation(shift=0.3), seed=seed)) for seed in (7, 7, 8)]
+    assert rows[0] == rows[1] != rows[2]
+    assert len({uri for row in rows[0] for uri in (row.plain, *row.varied)}) == 36
+
+
+def test_without_variation_there_are_no_variants(make_result):
+    assert pictures.variants(make_result()) == []
+    assert pictures.variants(make_result(augmentation=Augmentation())) == []
+
+
+def test_a_training_image_that_vanished_is_left_out(make_result, tmp_path: Path):
+    result = make_result(n=3, augmentation=Augmentation(flip=True))
+    examples = [tmp_path / "gone.jpg", *result.dataset.examples[1:]]
+    result.dataset = replace(result.dataset, examples=examples)
+    found = pictures.variants(result)
+    assert len(found) == 5
+    assert result.dataset.names[0] not in {v.name for v in found}

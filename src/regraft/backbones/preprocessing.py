@@ -12,6 +12,11 @@ import numpy as np
 
 Resize = Literal["crop", "stretch"]
 
+Pixels = Literal["weights", "0..1", "-1..1"]
+
+SCALES = {"0..1": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), "-1..1": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))}
+"""Ways to scale pixels that have a name, with their mean and standard deviation."""
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -42,6 +47,15 @@ class Preprocessing:
     def short_side(self) -> int:
         """Pixels of the short side before the crop: a decoder need not deliver more."""
         return self.size if self.resize == "stretch" else math.floor(self.size / self.crop)
+
+    @property
+    def scale(self) -> str:
+        """How pixels are scaled, in words."""
+        for name, (mean, std) in SCALES.items():
+            if (self.mean, self.std) == (mean, std):
+                return f"pixels scaled to {name}"
+        mean_and_std = (", ".join(f"{value:g}" for value in values) for values in (self.mean, self.std))
+        return "pixels of 0..1 less the mean ({}), divided by the standard deviation ({})".format(*mean_and_std)
 
     def apply(self, image: np.ndarray) -> np.ndarray:
         """Resize and crop one image; normalisation is done inside the engine.

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from regraft.backbones.preprocessing import Preprocessing, Resize
+from regraft.backbones.preprocessing import SCALES, Pixels, Preprocessing, Resize
 from regraft.backbones.weights import (
     FileWeights,
     HubWeights,
@@ -22,7 +22,8 @@ from regraft.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-Pool = Literal["avg", "max", "none"]
+Pool = Literal["avg", "max", "none", "scores"]
+POOLS: tuple[Pool, ...] = get_args(Pool)
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -50,10 +51,13 @@ class Backbone:
         Millions, with the source task's own classifier.
     top1 : float or None
         Published ImageNet-1k top-1 accuracy in percent.
-    pool : {"avg", "max", "none"}
-        How the last feature map becomes a vector; "none" flattens it.
+    pool : {"avg", "max", "none", "scores"}
+        How the last feature map becomes a vector; "none" flattens it, "scores" takes the source task's own
+        class scores instead.
     modality : str
         "image".
+    until : str or None
+        The stage that the network ends below: its features are then what would enter that stage, flattened.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Backbone:
     top1: float | None = None
     pool: Pool = "avg"
     modality: str = "image"
+    until: str | None = None
 
     def build(self) -> torch.nn.Module:
         """Return the network in eval mode with its weights loaded, for images (n, 3, size, size).
@@ -77,6 +82,11 @@ class Backbone:
         from regraft.backbones.vision import build
 
         return build(self)
+
+
+def _from_nothing(name: str, parameters: float) -> Backbone:
+    pixels = Preprocessing(150, *SCALES["0..1"], crop=1.0, interpolation="bilinear", resize="stretch")
+    return Backbone(name, name, 512, pixels, RandomWeights(), parameters)
 
 
 def _lite(level: int, size: int, crop: float, parameters: float, top1: float) -> Backbone:
@@ -122,6 +132,8 @@ VOUCHED: tuple[Backbone, ...] = (
     _hub("efficientnet_b0", "ra_in1k", 1280, _imagenet(224, 0.875), 5.29, 77.7),
     _hub("convnext_tiny", "in12k_ft_in1k", 768, _imagenet(224, 0.95), 28.59, 84.2),
     _hub("swin_tiny_patch4_window7_224", "ms_in1k", 768, _imagenet(224, 0.9), 28.29, 81.4, "mit"),
+    _from_nothing("cnn3", 19.03),
+    _from_nothing("cnn4", 3.72),
 )
 
 DEFAULT_BACKBONE = "tf_efficientnet_lite0+tf_efficientnet_lite1"
@@ -135,6 +147,7 @@ def get_backbones(
     image_size: int | None = None,
     resize: Resize | None = None,
     pool: Pool = "avg",
+    pixels: Pixels = "weights",
 ) -> tuple[Backbone, ...]:
     """Return the backbones of a name, or of several names joined by "+".
 
@@ -148,8 +161,10 @@ def get_backbones(
         Input size in pixels where it is to differ from the weights' own.
     resize : {"crop", "stretch"}, optional
         How an image becomes a square; default: as the weights expect.
-    pool : {"avg", "max", "none"}
-        How the last feature map becomes a vector.
+    pool : {"avg", "max", "none", "scores"}
+        How the last feature map becomes a vector; "scores" takes the source task's own class scores instead.
+    pixels : {"weights", "0..1", "-1..1"}
+        How pixels are scaled; "weights": as they expect.
 
     Raises
     ------
@@ -164,26 +179,24 @@ def get_backbones(
             f"--weights FILE belongs to one backbone, but {names!r} names {len(parts)}; "
             "name one with --backbone, or leave --weights out."
         )
-    if pool not in ("avg", "max", "none"):
-        raise UsageError(f"--pool must be avg, max or none, not {pool!r}.")
+    if pool not in POOLS:
+        raise UsageError(f"--pool must be avg, max, none or scores, not {pool!r}.")
+    if pixels not in get_args(Pixels):
+        raise UsageError(f"--pixels must be weights, 0..1 or -1..1, not {pixels!r}.")
     if resize not in (None, "crop", "stretch"):
         raise UsageError(f"--resize must be crop or stretch, not {resize!r}.")
     if image_size is not None and not 32 <= image_size <= 2048:
         raise UsageError(f"--image-size must be from 32 to 2048 pixels, not {image_size}.")
     found = [_one(part) for part in parts]
-    return tuple(_adapted(backbone, weights, image_size, resize, pool) for backbone in found)
+    changes: dict[str, Any] = {"size": image_size, "resize": resize}
+    if pixels != "weights":
+        changes["mean"], changes["std"] = SCALES[pixels]
+    return tuple(_adapted(backbone, weights, changes, pool) for backbone in found)
 
 
-def _adapted(
-    backbone: Backbone, weights: str | Path | None, image_size: int | None, resize: Resize | None, pool: Pool
-) -> Backbone:
-    changes: dict[str, Any] = {"pool": pool}
-    pixels = backbone.preprocessing
-    if image_size is not None:
-        pixels = replace(pixels, size=image_size)
-    if resize is not None:
-        pixels = replace(pixels, resize=resize)
-    changes["preprocessing"] = pixels
+def _adapted(backbone: Backbone, weights: str | Path | None, preprocessing: dict[str, Any], pool: Pool) -> Backbone:
+    asked = {name: value for name, value in preprocessing.items() if value is not None}
+    changes: dict[str, Any] = {"pool": pool, "preprocessing": replace(backbone.preprocessing, **asked)}
     if weights == "none":
         changes["weights"] = RandomWeights()
     elif weights is not None:

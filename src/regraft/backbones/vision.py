@@ -11,6 +11,8 @@ import timm
 import torch
 from torch import nn
 
+from regraft.backbones import small_cnn  # noqa: F401  timm knows cnn3 and cnn4 from here on
+from regraft.backbones.stages import keep_below
 from regraft.backbones.weights import RANDOM_SEED
 from regraft.errors import UsageError, WeightsError
 
@@ -32,6 +34,8 @@ def build(backbone: Backbone) -> nn.Module:
 
     Raises
     ------
+    UsageError
+        If the images are too small for the network, or it has no classifier whose scores could be taken.
     WeightsError
         If the weights are missing or do not fit.
     """
@@ -39,8 +43,10 @@ def build(backbone: Backbone) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(RANDOM_SEED)
         network = timm.create_model(backbone.architecture, pretrained=False, **_size_argument(backbone))
+    if backbone.pool == "scores" and not _has_classifier(network):
+        raise UsageError(f"--pool scores must have a network with a classifier, but {backbone.name} has none; use avg.")
     if file is not None:
-        load_weights(network, file)
+        load_weights(network, file, classifier=backbone.pool == "scores")
     return network.eval()
 
 
@@ -79,10 +85,10 @@ def read_state(file: Path) -> dict[str, torch.Tensor]:
     return dict(content)
 
 
-def load_weights(network: nn.Module, file: Path) -> None:
+def load_weights(network: nn.Module, file: Path, *, classifier: bool = False) -> None:
     """Load a file's tensors into a network: by name, or in order where all shapes agree.
 
-    The source task's own classifier may differ or be missing, since it is not transferred.
+    The source task's own classifier may differ or be missing, since it is not transferred, unless `classifier` is set.
 
     Raises
     ------
@@ -91,24 +97,26 @@ def load_weights(network: nn.Module, file: Path) -> None:
     """
     own = network.state_dict()
     given = {name if name in own else _plain(name): tensor for name, tensor in read_state(file).items()}
-    missing, unfit = _compare(network, given)
+    missing, unfit = _compare(network, given, classifier)
     if missing and [t.shape for t in given.values()] == [t.shape for t in own.values()]:
         # The same tensors under other names, in the same order: another library's names for one network.
         network.load_state_dict(dict(zip(own, given.values(), strict=True)))
         return
     if missing or unfit:
         given = _adapted(network, given)
-        missing, unfit = _compare(network, given)
+        missing, unfit = _compare(network, given, classifier)
     if missing or unfit:
         raise WeightsError(_misfit(file, missing, unfit, own, given))
     network.load_state_dict({n: t for n, t in given.items() if n in own and t.shape == own[n].shape}, strict=False)
 
 
-def _compare(network: nn.Module, given: Mapping[str, torch.Tensor]) -> tuple[list[str], list[str]]:
+def _compare(
+    network: nn.Module, given: Mapping[str, torch.Tensor], classifier: bool = False
+) -> tuple[list[str], list[str]]:
     """Return the names of the network's tensors that a file lacks, and of those it has in another shape."""
     own = network.state_dict()
-    classifier = tuple(f"{name}." for name in _classifier_names(network))
-    body = [name for name in own if not name.startswith(classifier)]
+    not_needed = () if classifier else tuple(f"{name}." for name in _classifier_names(network))
+    body = [name for name in own if not name.startswith(not_needed)]
     missing = [name for name in body if name not in given and not name.endswith("num_batches_tracked")]
     unfit = [name for name in body if name in given and given[name].shape != own[name].shape]
     return missing, unfit
@@ -126,6 +134,11 @@ def _adapted(network: nn.Module, given: dict[str, torch.Tensor]) -> dict[str, to
 def _classifier_names(network: Any) -> list[str]:
     names = network.pretrained_cfg.get("classifier") or []
     return [names] if isinstance(names, str) else list(names)
+
+
+def _has_classifier(network: Any) -> bool:
+    """Return whether a network ends in scores of its source task's classes."""
+    return bool(_classifier_names(network)) and network.num_classes > 0
 
 
 def _plain(name: str) -> str:
@@ -192,7 +205,8 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, backbone: Backbone) -> None:
         super().__init__()
-        self.network: Any = network
+        self.network: Any = network if backbone.until is None else keep_below(network, backbone.until)
+        self.until = backbone.until
         self.pool: Pool = backbone.pool
         self.own_head = has_own_head(network)
         self.scale: torch.Tensor
@@ -203,8 +217,13 @@ class FeatureNetwork(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Map pixels (n, size, size, 3) in 0..255 to features (n, d)."""
-        images = pixels.permute(0, 3, 1, 2) * self.scale + self.offset
-        features = self.network.forward_features(images)
+        last = self.network.forward_features(pixels.permute(0, 3, 1, 2) * self.scale + self.offset)
+        return last.flatten(1) if self.until is not None else self.vector(last)
+
+    def vector(self, features: Any) -> torch.Tensor:
+        """Map the last feature map (n, c, h, w), or what the network has in its place, to features (n, d)."""
+        if self.pool == "scores":
+            return self.network.forward_head(features).softmax(1)
         if self.pool != "avg" and not isinstance(features, torch.Tensor):
             raise UsageError(f"--pool must be avg for this network, not {self.pool}: its last layer is several maps.")
         if self.pool == "avg" and self.own_head:

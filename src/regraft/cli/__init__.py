@@ -12,10 +12,12 @@ from regraft.errors import RegraftError, UsageError
 
 COMMANDS = {
     "fit": "Learn from labelled images, and measure how well.",
+    "compare": "Tell whether transfer is worth it: several strategies on one split.",
     "predict": "Name the class of images with a saved classifier.",
     "evaluate": "Measure a saved classifier on labelled images.",
     "embed": "Write the features of images to a file.",
     "table": "Write the image,label table of a folder.",
+    "recipes": "Run a published experiment, and show its figures beside the published ones.",
     "backbones": "Show the pretrained networks and where their weights are.",
     "cache": "Show or clear the features kept on this machine.",
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from typing import Any
 
 import click
 
+from regraft.errors import UsageError
 from regraft.features.streaming import Progress
 
 
@@ -19,6 +22,20 @@ def option(function: Callable[..., Any], *names: str, **settings: Any) -> Callab
     parameter = max(names, key=len).lstrip("-").split("/")[0].replace("-", "_")
     default = inspect.signature(function).parameters[parameter].default
     return click.option(*names, default=default, show_default=default not in (None, False), **settings)
+
+
+def duration(context: click.Context | None, parameter: click.Parameter, text: str | None) -> float | None:
+    """Return the seconds of a time such as 90, 90s, 5m or 1.5h: a callback for click."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower(), re.ASCII)
+    seconds = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
+    if not 0 < seconds < math.inf:
+        raise UsageError(
+            f"{parameter.opts[0]} must be a time above 0, such as 90s, 5m or 1.5h, not {text!r}; "
+            "a number alone is seconds."
+        )
+    return seconds
 
 
 def print_json(values: Any) -> None:
@@ -102,12 +119,20 @@ def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
             option(
                 function,
                 "--pool",
-                type=click.Choice(["avg", "max", "none"]),
-                help="How the last feature map becomes a vector; none flattens it.",
+                type=click.Choice(["avg", "max", "none", "scores"]),
+                help="How the last feature map becomes a vector; none flattens it, scores takes the class scores.",
             ),
+            *_pixels_option(function),
             engine_option(function),
         ]
     )
+
+
+def _pixels_option(function: Callable[..., Any]) -> list[Callable[[Any], Any]]:
+    if "pixels" not in inspect.signature(function).parameters:
+        return []
+    choices = click.Choice(["weights", "0..1", "-1..1"])
+    return [option(function, "--pixels", type=choices, help="How pixels are scaled; weights: as they expect.")]
 
 
 def engine_option(function: Callable[..., Any]) -> Callable[[Any], Any]:

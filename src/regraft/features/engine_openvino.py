@@ -111,6 +111,7 @@ def engine_folder(backbone: Backbone, root: Path | None = None) -> Path:
         "weights": backbone.weights.sha256(),
         "pixels": backbone.preprocessing.to_dict(),
         "pool": backbone.pool,
+        **({} if backbone.until is None else {"until": backbone.until}),
         "timm": version("timm"),
         "openvino": version("openvino"),
     }

@@ -34,6 +34,7 @@ def producer(backbone: Backbone, precision: str) -> dict[str, Any]:
         "weights": backbone.weights.sha256(),
         "preprocessing": backbone.preprocessing.to_dict(),
         "pool": backbone.pool,
+        **({} if backbone.until is None else {"until": backbone.until}),
         "precision": precision,
     }
 

@@ -5,6 +5,8 @@ No text goes into a path: names are placed by the template, which escapes them.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +59,20 @@ class Segment:
     name: str
     seconds: float
     share: float
+
+
+@dataclass(frozen=True)
+class Plot:
+    """How one figure went over the epochs: lines, and where the axes' numbers stand, 0 to 1 of the side.
+
+    `best` holds a line for each attempt, with its best value as the area, for the legend.
+    """
+
+    title: str
+    lines: list[Line]
+    best: list[Line]
+    x_ticks: list[tuple[float, int]]
+    y_ticks: list[tuple[float, float]]
 
 
 def _path(x: npt.ArrayLike, y: npt.ArrayLike) -> str:
@@ -226,3 +242,64 @@ def time_segments(timings: dict[str, float]) -> list[Segment]:
         stages["other"] = other
     whole = sum(stages.values()) or 1.0
     return [Segment(name, seconds, seconds / whole) for name, seconds in stages.items()]
+
+
+def training_plots(history: Sequence[Any]) -> list[Plot]:
+    """Return loss and accuracy over the epochs, a line an attempt.
+
+    Parameters
+    ----------
+    history : sequence of Epoch
+        In the order they ran. Values that are not finite are left out.
+
+    Returns
+    -------
+    list of Plot
+        Loss: of the training images (style "N train") and the validation images; then validation accuracy.
+    """
+    attempts: dict[str, list[Any]] = {}
+    for epoch in history:
+        attempts.setdefault(epoch.attempt, []).append(epoch)
+    return [
+        _training_plot("Loss", attempts, {"train_loss": " train", "val_loss": ""}, min),
+        _training_plot("Validation accuracy", attempts, {"val_accuracy": ""}, max),
+    ]
+
+
+def _training_plot(title: str, attempts: dict[str, list[Any]], fields: dict[str, str], best: Any) -> Plot:
+    curves = [
+        (name, f"{number % 6}{suffix}", _finite([getattr(epoch, field) for epoch in epochs]))
+        for number, (name, epochs) in enumerate(attempts.items())
+        for field, suffix in fields.items()
+    ]
+    curves = [(name, style, points) for name, style, points in curves if len(points)]
+    values = [points[:, 1] for _, _, points in curves]
+    ticks = _ticks(min(map(np.min, values)), max(map(np.max, values))) if values else [0.0, 1.0]
+    last, low, height = max(map(len, attempts.values())), ticks[0], ticks[-1] - ticks[0]
+    # A single epoch is a point: its line of no length is drawn as a dot.
+    lines = [
+        Line(name, best(of[:, 1]), _path((of[:, 0] - 0.5) / last, (of[:, 1] - low) / height) + "h0", style)
+        for name, style, of in curves
+    ]
+    return Plot(
+        title,
+        lines,
+        [line for line in lines if "train" not in str(line.style)],
+        [((tick - 0.5) / last, int(tick)) for tick in _ticks(0, last, whole=True) if 1 <= tick <= last],
+        [((tick - low) / height, tick) for tick in ticks],
+    )
+
+
+def _finite(values: list[float]) -> npt.NDArray[np.float64]:
+    points = np.column_stack([np.arange(1, len(values) + 1), np.asarray(values, float)])
+    return points[np.isfinite(points[:, 1])]
+
+
+def _ticks(low: float, high: float, whole: bool = False) -> list[float]:
+    """Return four to eight round numbers that span `low` to `high`."""
+    rough = max((high - low) / 6, abs(high) * 1e-3, 1e-6)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(times * power for times in (1, 2, 5, 10) if times * power >= 0.999 * rough)
+    step = max(step, 1.0) if whole else step
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(tick * step, 10) for tick in range(first, max(last, first + 1) + 1)]

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from regraft.evaluation.intervals import wilson
 from regraft.reports import figures, pictures
 from regraft.reports.verdict import how_evaluated, percent, verdict
 
@@ -106,6 +107,9 @@ def _context(result: Any) -> dict[str, Any]:
         "precision_recall": figures.precision_recall_lines(evaluation),
         "sample": pictures.sample(result),
         "mistakes": pictures.mistakes(result),
+        "variants": pictures.variants(result),
+        "training": figures.training_plots(result.history) if result.history else [],
+        "attempts": [(attempt, _interval(attempt)) for attempt in result.attempts],
         "segments": figures.time_segments(result.timings),
         "notes": tuple(dict.fromkeys(result.dataset.notes + result.notes)),
         "skipped": skipped[:SKIPPED_SHOWN],
@@ -119,6 +123,12 @@ def _context(result: Any) -> dict[str, Any]:
 def _worst_first(evaluation: Any) -> list[tuple[str, Any]]:
     # A class without an F1 says nothing about the classifier: it goes last.
     return sorted(evaluation.per_class.items(), key=lambda item: math.inf if item[1].f1 is None else item[1].f1)
+
+
+def _interval(attempt: Any) -> tuple[float, float] | None:
+    if not attempt.n or not math.isfinite(attempt.accuracy):
+        return None
+    return wilson(round(attempt.accuracy * attempt.n), attempt.n)
 
 
 def _versions(result: Any) -> str:

@@ -1,4 +1,4 @@
-"""The report's sheets of test images: a sample of all of them, and the most confident mistakes."""
+"""The report's sheets: a sample of the test images, the most confident mistakes, and training images varied."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ SAMPLE = (24, 64)
 SAMPLE_SIDE = 128
 MISTAKES = 12
 MISTAKE_SIDE = 224
+
+VARIED, VARIANTS, VARIANT_SIDE = 6, 5, 96
+"""Training images on the sheet of variants, and how many of each."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,28 @@ class Picture:
     uri: str | None
 
 
+@dataclass(frozen=True)
+class Variants:
+    """A training image as the network sees it, and varied as in training.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls it.
+    truth : str
+        Class name.
+    plain : str
+        Without variation, as a data URI.
+    varied : tuple of str
+        Data URIs.
+    """
+
+    name: str
+    truth: str
+    plain: str
+    varied: tuple[str, ...]
+
+
 def sample(result: Any) -> list[Picture]:
     """Return test images drawn at random, as evenly from all classes as they come, in the classes' order.
 
@@ -59,15 +84,8 @@ def sample(result: Any) -> list[Picture]:
         24 to 64 of them, where there are so many.
     """
     truth = result.dataset.y[result.test_index]
-    shuffled = np.random.default_rng(result.seed).permutation(len(truth))
-    # The turn of each image within its class: everybody's first comes before anybody's second.
-    turn = np.zeros(len(truth), dtype=np.int64)
-    for label in np.unique(truth):
-        mine = shuffled[truth[shuffled] == label]
-        turn[mine] = np.arange(len(mine))
-    by_turn = shuffled[np.argsort(turn[shuffled], kind="stable")]
     count = int(np.clip(len(result.dataset.class_names), *SAMPLE))
-    drawn = by_turn[:count]
+    drawn = _by_turn(truth, result.seed)[:count]
     return _pictures(result, drawn[np.argsort(truth[drawn], kind="stable")], SAMPLE_SIDE)
 
 
@@ -91,6 +109,53 @@ def mistakes(result: Any) -> list[Picture]:
     return _pictures(result, wrong[order], MISTAKE_SIDE)
 
 
+def variants(result: Any) -> list[Variants]:
+    """Return training images and what augmentation makes of them.
+
+    Parameters
+    ----------
+    result : the pipeline's result
+        Its augmentation and the first backbone's preprocessing are applied; its seed decides the draw.
+
+    Returns
+    -------
+    list of Variants
+        Six at most, of as many classes as can be; none where nothing was varied.
+    """
+    from regraft.data.images import decode, read_bytes
+
+    augmentation, dataset = result.augmentation, result.dataset
+    if augmentation is None or augmentation.off:
+        return []
+    preprocessing = result.backbones[0].preprocessing
+    at_least = max(augmentation.short_side(preprocessing), preprocessing.short_side)
+    training = dataset.part("train")
+    seeds = np.random.default_rng(result.seed).integers(2**31, size=(VARIED, VARIANTS)).tolist()
+    found = []
+    for index, own in zip(training[_by_turn(dataset.y[training], result.seed)], seeds, strict=False):
+        try:
+            image = decode(read_bytes(dataset.examples[index]), at_least)
+        except UnreadableImage:
+            continue
+        plain, *varied = (
+            _uri_of(pixels, VARIANT_SIDE)
+            for pixels in (preprocessing.apply(image), *(augmentation.view(image, preprocessing, s) for s in own))
+        )
+        truth = dataset.class_names[int(dataset.y[index])]
+        found.append(Variants(dataset.names[index], truth, plain, tuple(varied)))
+    return found
+
+
+def _by_turn(labels: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+    """Shuffle positions so that every class's first comes before any class's second."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    turn = np.zeros(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        mine = shuffled[labels[shuffled] == label]
+        turn[mine] = np.arange(len(mine))
+    return shuffled[np.argsort(turn[shuffled], kind="stable")]
+
+
 def _pictures(result: Any, positions: npt.NDArray[np.int64], side: int) -> list[Picture]:
     dataset = result.dataset
     pictures = []
@@ -111,11 +176,16 @@ def _pictures(result: Any, positions: npt.NDArray[np.int64], side: int) -> list[
 
 
 def _data_uri(example: Any, side: int) -> str | None:
-    from regraft.data.images import read_bytes, thumbnail
+    from regraft.data.images import read_bytes
 
     try:
-        jpeg = thumbnail(read_bytes(example), side)
+        return _uri_of(read_bytes(example), side)
     except UnreadableImage:
         # The file was there a minute ago; a report without one picture is better than none.
         return None
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def _uri_of(raw: bytes | np.ndarray, side: int) -> str:
+    from regraft.data.images import thumbnail
+
+    return "data:image/jpeg;base64," + base64.b64encode(thumbnail(raw, side)).decode("ascii")

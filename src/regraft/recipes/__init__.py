@@ -1,0 +1,1 @@
+"""The published experiments as data, and what runs them on your copy of theirs."""
