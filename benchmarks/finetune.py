@@ -37,6 +37,7 @@ from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.data.splits import split
 from regraft.evaluation.intervals import wilson
+from regraft.request import Strategy
 
 BACKBONE = "tf_efficientnet_lite0"
 GOALS = {"090": 0.90, "094": 0.94}
@@ -49,7 +50,7 @@ Curve = list[tuple[float, float, str]]
 """After each epoch: seconds, accuracy, and what was trained."""
 
 
-def regraft_fit(dataset: Dataset, strategy: str, **training: Any) -> dict[str, Any]:
+def regraft_fit(dataset: Dataset, strategy: Strategy, **training: Any) -> dict[str, Any]:
     """Return the plain values of a fit."""
     import regraft
     from regraft.finetuning.settings import Training
@@ -148,13 +149,12 @@ def until(result: dict[str, Any], seconds: float, bound: float | None) -> float 
     """
     [chosen] = [attempt for attempt in result["attempts"] if attempt["chosen"]]
     epochs = [epoch for epoch in result["history"] if epoch["attempt"] == chosen["name"]]
-    if not epochs:
-        return seconds
     if bound is None:
         bound = chosen["accuracy"]
     reached = [epoch for epoch in epochs if epoch["val_accuracy"] >= bound - 1e-9]
     if not reached:
-        return None
+        # Averaged weights may be better than those of any epoch, and are there at the end only.
+        return seconds if chosen["accuracy"] >= bound else None
     return seconds - (epochs[-1]["seconds"] - reached[0]["seconds"])
 
 
@@ -195,7 +195,7 @@ def measure_fastai(dataset: Dataset, epochs: int, cap: float, ours_epochs: dict[
     values: dict[str, Any] = {}
     for name, goal in GOALS.items():
         found, mine = first(theirs, goal), first(ours, goal)
-        spent = found or min(cap, theirs[-1][0] if theirs else cap)
+        spent = cap if found is None else found
         values[f"fastai_speedup_{name}"] = rounded(spent / mine) if mine else 0.0
         values |= {f"fastai_reached_{name}": found is not None, f"fastai_{name}_s": rounded(spent)}
         values[f"regraft_{name}_s"] = None if mine is None else rounded(mine)

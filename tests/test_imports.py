@@ -28,6 +28,8 @@ ROOMS = (
     "probe",
     "finetuning",
     "strategies",
+    "request",
+    "fitting",
     "pipeline",
     "compare",
     "recipes",
@@ -41,6 +43,8 @@ HEAVY = (
     "torch",
     "timm",
     "torchvision",
+    "lightning",
+    "peft",
     "openvino",
     "sklearn",
     "pyarrow",
@@ -50,7 +54,19 @@ HEAVY = (
     "scipy",
 )
 
-LEAVES = {"backbones/vision.py": ("torch", "timm"), "backbones/small_cnn.py": ("torch", "timm")}
+LEAVES = {
+    "backbones/vision.py": ("torch", "timm"),
+    "backbones/small_cnn.py": ("torch", "timm"),
+    "backbones/stages.py": ("torch",),
+    "finetuning/network.py": ("torch",),
+    "finetuning/head.py": ("torch",),
+    "finetuning/regularization.py": ("torch",),
+    "finetuning/adapters.py": ("torch",),
+    "finetuning/batches.py": ("torch",),
+    "finetuning/module.py": ("torch", "lightning"),
+    "finetuning/precision.py": ("torch",),
+    "finetuning/training.py": ("torch", "lightning"),
+}
 """Files that may import something heavy at the top, since nothing imports them at the top."""
 
 SKLEARN_ROOM = "heads"

@@ -273,6 +273,14 @@ def test_held_weights_cannot_pass_for_others(tmp_path: Path) -> None:
         read_backbone(write_record(tmp_path, set_weights(**own), held), 0)  # claims Lite0's sha256
 
 
+@pytest.mark.parametrize("pool", ["avg", "max", "none", "scores"])
+def test_every_pool_is_kept(tmp_path: Path, pool: str) -> None:
+    def pooled(record: dict[str, Any]) -> None:
+        record["pool"] = pool
+
+    assert read_backbone(write_record(tmp_path, pooled), 0).pool == pool
+
+
 @pytest.mark.parametrize(
     "change",
     [

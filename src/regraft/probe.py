@@ -9,8 +9,6 @@ import numpy as np
 
 from regraft.data.dataset import Dataset
 from regraft.data.splits import folds
-from regraft.evaluation import metrics
-from regraft.evaluation.metrics import Evaluation
 from regraft.protocol import FOLDS
 
 if TYPE_CHECKING:
@@ -28,14 +26,14 @@ class Probe:
     test_index : int array of shape (m,)
         Positions of the predicted images.
     test_probabilities : float array of shape (m, k)
-    validation : dict of str to Evaluation
-        "val", where there is a validation part.
+    val_probabilities : float array of shape (v, k) or None
+        Of the validation part, where there is one.
     """
 
     selection: Selection
     test_index: np.ndarray
     test_probabilities: np.ndarray
-    validation: dict[str, Evaluation]
+    val_probabilities: np.ndarray | None
 
 
 def probe(dataset: Dataset, values: np.ndarray, protocol: str, heads: dict[str, dict[str, Any]], seed: int) -> Probe:
@@ -43,13 +41,9 @@ def probe(dataset: Dataset, values: np.ndarray, protocol: str, heads: dict[str, 
     if protocol == "cross-validation":
         return _cross_validate(dataset, values, heads, seed)
     train, val, test = (dataset.part(part) for part in ("train", "val", "test"))
-    selection = _select(dataset, values, train, heads, seed, val)
-    validation = {}
-    if len(val):
-        validation["val"] = metrics.evaluate(
-            dataset.y[val], selection.head.predict_proba(values[val]), dataset.class_names
-        )
-    return Probe(selection, test, selection.head.predict_proba(values[test]), validation)
+    selection = select(dataset, values, train, heads, seed, val)
+    of_val = selection.head.predict_proba(values[val]) if len(val) else None
+    return Probe(selection, test, selection.head.predict_proba(values[test]), of_val)
 
 
 def _cross_validate(dataset: Dataset, values: np.ndarray, heads: dict[str, dict[str, Any]], seed: int) -> Probe:
@@ -57,13 +51,13 @@ def _cross_validate(dataset: Dataset, values: np.ndarray, heads: dict[str, dict[
     probabilities = np.zeros((len(dataset), len(dataset.class_names)), np.float32)
     predicted = np.zeros(len(dataset), bool)
     for train, test in folds(dataset.y, dataset.groups, FOLDS, seed):
-        probabilities[test] = _select(dataset, values, train, heads, seed).head.predict_proba(values[test])
+        probabilities[test] = select(dataset, values, train, heads, seed).head.predict_proba(values[test])
         predicted[test] = True
-    everything = _select(dataset, values, np.arange(len(dataset)), heads, seed)
-    return Probe(everything, np.flatnonzero(predicted), probabilities[predicted], {})
+    everything = select(dataset, values, np.arange(len(dataset)), heads, seed)
+    return Probe(everything, np.flatnonzero(predicted), probabilities[predicted], None)
 
 
-def _select(
+def select(
     dataset: Dataset,
     values: np.ndarray,
     train: np.ndarray,
@@ -71,7 +65,10 @@ def _select(
     seed: int,
     val: np.ndarray | None = None,
 ) -> Selection:
-    """Choose among the heads: on the validation part where there is one, else by cross-validation on train."""
+    """Return the best head, fitted on the images at `train`.
+
+    It is chosen on the validation part where there is one, else by cross-validation on `train`.
+    """
     from threadpoolctl import threadpool_limits
 
     from regraft.heads import head_class

@@ -150,7 +150,9 @@ def test_the_misfit_is_the_divergence_of_two_normal_distributions():
     pixels = np.random.default_rng(0).integers(0, 255, (4, 8, 8, 3), dtype=np.uint8)
     unit = get_backbones("resnet18", pixels="0..1")[0]
     values = pixels.reshape(-1, 3) / 255
-    ours = [torch.distributions.Normal(*pair) for pair in torch.tensor([values.mean(0), values.std(0, ddof=1)]).T]
+    ours = [
+        torch.distributions.Normal(*pair) for pair in torch.tensor(np.stack([values.mean(0), values.std(0, ddof=1)])).T
+    ]
     learnt = [torch.distributions.Normal(m, s) for m, s in ((0.0, 0.1), (0.25, 0.2), (0.5, 0.3))]
     expected = np.mean([float(torch.distributions.kl_divergence(*pair)) for pair in zip(ours, learnt, strict=True)])
     assert pixels_fit(Normalised(), unit, pixels) == pytest.approx(expected, rel=1e-4)

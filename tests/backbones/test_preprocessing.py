@@ -127,7 +127,8 @@ def test_survives_json_and_its_digest_names_all_that_changes_the_pixels():
         (
             (0.485, 0.456, 0.406),
             (0.229, 0.224, 0.225),
-            "pixels of 0..1 less the mean (0.485, 0.456, 0.406), divided by the standard deviation (0.229, 0.224, 0.225)",
+            "pixels of 0..1 less the mean (0.485, 0.456, 0.406), "
+            "divided by the standard deviation (0.229, 0.224, 0.225)",
         ),
     ],
 )

@@ -41,6 +41,14 @@ def test_json_has_every_fact(cli: Cli) -> None:
     }
 
 
+def test_networks_that_start_from_nothing_are_shown_as_such(cli: Cli) -> None:
+    [row] = json.loads(cli("backbones", "cnn3", "--json").out)
+    assert (row["input_size"], row["feature_dim"], row["parameters_m"]) == (150, 512, 19.03)
+    assert (row["imagenet_top1"], row["here"], row["weights"]) == (None, True, "none (random weights)")
+    line = next(line for line in cli("backbones").out.splitlines() if line.startswith("cnn4"))
+    assert line.split() == ["cnn4", "150", "512", "3.7", "-", "yes", "none", "none", "(random", "weights)"]
+
+
 def test_names_of_timm_and_joined_ones(cli: Cli) -> None:
     rows = json.loads(cli("backbones", "resnet18+vgg16", "lcnet_035", "--json").out)
     assert [row["name"] for row in rows] == ["resnet18", "vgg16", "lcnet_035"]

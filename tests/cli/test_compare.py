@@ -60,7 +60,7 @@ def test_the_run_and_what_is_printed(
     cli: Cli, colours: Path, tmp_path: Path, calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "80")
     ran = cli("compare", colours, "--strategies", "scratch,probe,finetune", "--budget", "2m", "--epochs", 3)
     assert (ran.code, ran.err) == (0, "")
     [run] = (tmp_path / "runs").iterdir()
@@ -71,8 +71,8 @@ def test_the_run_and_what_is_printed(
     assert calls[1]["training"].epochs == 3
     lines = ran.out.splitlines()
     assert lines[0] == "18 images in 3 classes: blue 6, green 6, red 6."
-    assert any(line.startswith("│ probe *") and "1.000 (0.824 to 1.000)" in line and "3,843" in line for line in lines)
-    assert any(line.startswith("│ scratch") and "< 0.001" in line for line in lines)
+    assert any(line.startswith("probe *") and "1.000 (0.824–1.000)" in line and "3,843" in line for line in lines)
+    assert any(line.startswith("scratch") and "< 0.001" in line for line in lines)
     assert "finetune failed: No [stage] of that name." in lines
     assert lines[-3].startswith("Transfer gains +66.7 points (95% interval ")
     assert lines[-2].split() == ["report", str(Path("runs") / run.name / "comparison.html")]

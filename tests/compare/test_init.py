@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from regraft import pipeline
 from regraft.compare import DEFAULT, STRATEGIES, compare
 from regraft.data.dataset import Dataset
+from regraft.data.sources import read_source
 from regraft.errors import DataError, RegraftError, UsageError
 from regraft.evaluation.intervals import wilson
 from regraft.finetuning.settings import Training
@@ -149,3 +153,17 @@ def test_data_that_cannot_be_learnt_from_end_it(pets: Dataset, fits: Fits) -> No
     with pytest.raises(DataError, match="at least two classes"):
         compare(pets.take(pets.y == 0))
     assert not calls
+
+
+@pytest.mark.skipif("strategy" not in signature(pipeline.fit).parameters, reason="fit has no strategies yet")
+def test_real_fits_on_one_split(colours: Path) -> None:
+    dataset = read_source(colours)
+    dataset = dataset.with_split(np.where(np.arange(len(dataset)) % 3 == 0, "test", "train"))
+    found = compare(dataset, strategies=("probe", "scratch"), backbone="tf_efficientnet_lite0", epochs=1)
+    assert [row.error for row in found.rows] == ["", ""]
+    rows = {row.strategy: row for row in found.rows}
+    assert rows["probe"].accuracy == 1.0
+    assert rows["scratch"].trainable > 1000
+    assert all(row.val_accuracy is not None for row in found.rows)
+    assert found.verdict.gain is not None
+    assert found.to_dict()["n_test"] == 6

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from regraft.backbones.stage_names import ALL, HEAD
 from regraft.errors import UsageError
-
-HEAD, ALL = "head", "all"
 
 _AFTER_THE_CHAIN = ("global_pool", "head_drop", "fc_norm", "head", "pre_logits")
 
@@ -107,14 +106,19 @@ def check_cut(whole: nn.Module, below: nn.Module, above: nn.Module, size: int) -
     try:
         with torch.inference_mode():
             passed: Any = below.forward_features(images)  # type: ignore[operator]
-            found: Any = above.forward_features(passed)  # type: ignore[operator]
-            expected: Any = whole.forward_features(images)  # type: ignore[operator]
+            # Some networks have stages after their last feature map: a cut there must show as one that fails.
+            found = _vector(above, above.forward_features(passed))  # type: ignore[operator]
+            expected = _vector(whole, whole.forward_features(images))  # type: ignore[operator]
             same = torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
     except Exception as error:  # a chain broken in two fails in as many ways as there are networks
         raise CannotCut(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
     if not same:
         raise CannotCut("the two parts do not make the whole")
     return passed.shape[1:]
+
+
+def _vector(network: Any, features: torch.Tensor) -> torch.Tensor:
+    return network.forward_head(features, pre_logits=True)
 
 
 def batch_norms(module: nn.Module) -> Iterator[nn.Module]:

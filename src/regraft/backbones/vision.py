@@ -124,9 +124,11 @@ def _compare(
 
 def _adapted(network: nn.Module, given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Let timm convert an original checkpoint, or position embeddings of another input size."""
-    convert = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    module = sys.modules[type(network).__module__]
     try:
-        return given if convert is None else dict(convert(given, network))
+        if hasattr(module, "checkpoint_filter_fn"):
+            return dict(module.checkpoint_filter_fn(given, network))
+        return dict(module._filter_fn(given)) if hasattr(module, "_filter_fn") else given  # VGG and RegNet
     except Exception:  # of a file for another network it may find nothing that it looks for
         return given
 

@@ -17,7 +17,7 @@ COMMANDS = {
     "evaluate": "Measure a saved classifier on labelled images.",
     "embed": "Write the features of images to a file.",
     "table": "Write the image,label table of a folder.",
-    "recipes": "Run a published experiment, and show its figures beside the published ones.",
+    "recipes": "Run published experiments beside their published figures.",
     "backbones": "Show the pretrained networks and where their weights are.",
     "cache": "Show or clear the features kept on this machine.",
 }

@@ -12,7 +12,7 @@ import click
 
 from regraft.cli.options import JSON, QUIET, duration, option, print_json, progress_bar, say, source_options
 from regraft.compare import STRATEGIES, Comparison, Row, compare
-from regraft.reports.comparison import PAGE, PICTURE, how_long, p_value, write
+from regraft.reports.comparison import PAGE, PICTURE, p_value, write
 from regraft.runs import new_run_folder
 
 
@@ -72,15 +72,18 @@ def _show(found: Comparison, folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table()
-    for name in ("strategy", "trained", "time", "validation", "test (95% interval)", "F1", "AUC", "p"):
-        table.add_column(name, justify="left" if name == "strategy" else "right")
+    # No wider than a plain terminal of 80 columns.
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("strategy", "trained", "time", "val", "test, 95% interval", "F1", "AUC", "p"):
+        table.add_column(name, justify="left" if name == "strategy" else "right", no_wrap=True)
     for row in found.rows:
         if not row.error:
             table.add_row(row.strategy + (" *" if row.strategy == found.best else ""), *_cells(row))
     console = Console(highlight=False)
     console.print(table)
-    console.print("* the best on validation: p compares with it. The order is the test's; it chose nothing.")
+    console.print(
+        "* best on validation: p compares with it. The test sets the order, and chose nothing.", soft_wrap=True
+    )
     for row in found.rows:
         if row.error:
             say(f"{row.strategy} failed: {row.error}")
@@ -92,10 +95,10 @@ def _show(found: Comparison, folder: Path) -> None:
 def _cells(row: Row) -> list[str]:
     low, high = row.ci95 or (0.0, 1.0)
     return [
-        f"{row.trainable:,}",
-        how_long(row.seconds),
+        f"{row.trainable / 1e6:.2f}M" if row.trainable >= 1e6 else f"{row.trainable:,}",
+        f"{row.seconds:.0f} s",
         "–" if row.val_accuracy is None else f"{row.val_accuracy:.3f}",
-        f"{row.accuracy:.3f} ({low:.3f} to {high:.3f})",
+        f"{row.accuracy:.3f} ({low:.3f}–{high:.3f})",
         f"{row.f1:.3f}",
         "–" if row.auc is None else f"{row.auc:.3f}",
         p_value(row.p_value),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,18 @@ from regraft.cli.options import (
     JSON,
     QUIET,
     backbone_options,
+    duration,
     option,
     print_json,
     progress_bar,
     say,
     source_options,
 )
+from regraft.cli.training import take_training, training_options
 from regraft.errors import UsageError
 from regraft.pipeline import fit
-from regraft.result import Result
+from regraft.request import DEFAULT
+from regraft.result import Epoch, Result
 from regraft.runs import MODEL, REPORT, new_run_folder, write_run
 
 
@@ -39,6 +43,13 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
 
 @click.command("fit")
 @click.argument("data")
+@option(
+    fit,
+    "--strategy",
+    type=click.Choice(tuple(DEFAULT)),
+    help="A head on frozen features; the network fine-tuned; trained from random weights; or what pays.",
+)
+@option(fit, "--budget", callback=duration, metavar="TIME", help="What all may take, such as 90s or 5m.")
 @backbone_options(fit)
 @option(
     fit,
@@ -52,6 +63,8 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
 @option(fit, "--test-size", type=float, help="Share held out where the data have no split of their own.")
 @option(fit, "--seed", type=int, help="Of every random choice.")
 @source_options(fit, groups=True)
+@training_options()
+@option(fit, "--resume", metavar="DIR", help="Go on with the training that was interrupted in this folder.")
 @click.option("--out", metavar="DIR", help="A new folder for the run [default: runs/NAME-TIME].")
 @QUIET
 @JSON
@@ -61,20 +74,43 @@ def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: 
     DATA is a folder of class folders (or of train/, val/, test/ of class folders), a CSV, TSV or Parquet table,
     an HDF5 file, or a .zip or .tar.gz of any of these. Writes model.regraft, report.html and result.json.
     """
-    new_run_folder("", out)  # refuse before the work, not after it
-    with progress_bar("features", quiet=quiet or as_json) as progress:
+    folder = new_run_folder(Path(data).stem, out)  # refused before the work, not after it
+    training = take_training(settings)
+    trains = settings["strategy"] != "probe"
+    checkpoints = settings["resume"] or (folder.with_name(f"{folder.name}.training") if trains else None)
+    noisy = None if quiet else lambda sentence: say(sentence, to_stderr=as_json)
+    if noisy is not None and trains and not settings["resume"]:
+        noisy(f"Checkpoints: {checkpoints} (to go on after an interruption: --resume {checkpoints}).")
+    with progress_bar("images", quiet=quiet or as_json) as progress:
         result = fit(
             data,
+            training=training,
+            checkpoints=None if settings["resume"] else checkpoints,
             progress=progress,
-            announce=None if quiet else lambda sentence: say(sentence, to_stderr=as_json),
+            announce=noisy,
+            report=None if noisy is None else lambda epoch: noisy(_line(epoch)),
             command=shlex.join(["regraft", *sys.argv[1:]]),
             **settings,
         )
-    folder = write_run(result, out)
+    folder = write_run(result, folder if trains else out)
+    if checkpoints is not None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
     if as_json:
         print_json({**result.to_dict(), "out": str(folder)})
     else:
         show(result, folder)
+
+
+def _learning(times: dict[str, float]) -> str:
+    return "  ".join(f"{name} {times[name]:.1f} s" for name in ("head", "training") if name in times)
+
+
+def _line(epoch: Epoch) -> str:
+    """Return how a training stands, as one line."""
+    return (
+        f"  epoch {epoch.epoch:>3}  {epoch.phase}: training loss {epoch.train_loss:.3f}, validation loss "
+        f"{epoch.val_loss:.3f}, accuracy {epoch.val_accuracy:.3f}, {epoch.seconds:.0f} s"
+    )
 
 
 def show(result: Result, folder: Path) -> None:
@@ -105,11 +141,18 @@ def show(result: Result, folder: Path) -> None:
         f"macro F1 {test.macro_f1:.3f}  log loss {test.log_loss:.3f}{auc}",
         soft_wrap=True,
     )
+    for attempt in result.attempts:
+        console.print(
+            f"{'chosen' if attempt.chosen else 'tried '}  {attempt.name}: validation {attempt.accuracy:.3f}, log loss "
+            f"{attempt.log_loss:.3f}, {attempt.trainable:,} parameters trained, {attempt.seconds:.0f} s",
+            soft_wrap=True,
+            markup=False,
+        )
     times = result.timings
     cached = result.cache_hits / max(1, result.cache_hits + result.cache_misses)
     console.print(
         f"head {result.chosen}  features {times['features']:.1f} s ({result.images_per_second:,.0f} images a second, "
-        f"{cached:.0%} from the cache)  head {times['head']:.1f} s  total {times['total']:.1f} s",
+        f"{cached:.0%} from the cache)  {_learning(times)}  total {times['total']:.1f} s",
         soft_wrap=True,
     )
     if result.skipped:

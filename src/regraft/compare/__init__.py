@@ -19,7 +19,7 @@ from regraft.data.sources import read_source
 from regraft.errors import RegraftError, UsageError
 from regraft.evaluation.intervals import wilson
 from regraft.features.streaming import Progress
-from regraft.pipeline import Announce
+from regraft.fitting import Announce
 from regraft.protocol import check_classes, describe, settle_protocol
 from regraft.result import Result
 

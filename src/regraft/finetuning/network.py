@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from regraft.backbones.stages import HEAD, batch_norms, chain, check_cut, keep_below, keep_from, stages, stages_from
+from regraft.backbones.stage_names import HEAD
+from regraft.backbones.stages import batch_norms, chain, check_cut, keep_below, keep_from, stages, stages_from
 from regraft.backbones.vision import FeatureNetwork
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class TrainedNetwork(nn.Module):
     ----------
     body : FeatureNetwork or None
         The backbone, perhaps without its lower part; None where the head alone is trained.
-    head : torch.nn.Module
+    head : torch.nn.Sequential
         Maps features (n, d) to logits (n, k).
     trained : sequence of str
         The stages that may learn.
@@ -38,7 +39,7 @@ class TrainedNetwork(nn.Module):
     def __init__(
         self,
         body: FeatureNetwork | None,
-        head: nn.Module,
+        head: nn.Sequential,
         trained: Sequence[str],
         shape: tuple[int, ...] | None,
         learn_statistics: bool = False,
@@ -49,15 +50,22 @@ class TrainedNetwork(nn.Module):
         self.trained = tuple(trained)
         self.shape = shape
         self.learn_statistics = learn_statistics
+        self.adapters = False
         self.learn((*self.trained, HEAD))
 
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether it runs on images, and not on what passed a cut."""
+        return self.body is not None and self.shape is None
+
     def learn(self, names: Sequence[str]) -> None:
-        """Let these stages (and "head") learn, and fix all others."""
+        """Let these stages (and "head") learn, and fix all others; of stages with adapters, only those learn."""
         for parameter in self.parameters():
             parameter.requires_grad_(False)
         for name in names:
-            for parameter in self.stage(name).parameters():
-                parameter.requires_grad_(True)
+            only_adapters = self.adapters and name != HEAD
+            for own_name, parameter in self.stage(name).named_parameters():
+                parameter.requires_grad_(not only_adapters or "lora_" in own_name)
         self._learning = set(names)
 
     def stage(self, name: str) -> nn.Module:

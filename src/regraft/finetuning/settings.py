@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
@@ -53,8 +54,8 @@ class Training:
         Share of the truth that is spread over all classes, from 0 to below 1.
     mix : {"none", "mixup", "cutmix"}
         Pairs of training images blended, or cut into each other.
-    augment : {"none", "light", "recipe", "strong"}, optional
-        How training images are varied.
+    augment : {"none", "light", "recipe", "strong"} or mapping, optional
+        How training images are varied; or the fields of an `Augmentation`.
     flips : {"auto", "on", "off"}
         Whether images are mirrored; "auto" leaves it out where mirrored images are named worse.
     views : int
@@ -75,6 +76,9 @@ class Training:
         "auto" takes bf16 where it has shown to be faster on this machine.
     cut : bool
         Whether the frozen lower part of the network is computed once for all epochs.
+    refit : bool
+        Whether, once the best epoch is known, the validation images that were set aside of the training part are
+        learnt from too, in a second training of so many epochs.
     """
 
     unfreeze: str | None = None
@@ -89,7 +93,7 @@ class Training:
     weight_decay: float | None = None
     label_smoothing: float = 0.1
     mix: str = "none"
-    augment: str | None = None
+    augment: str | Mapping[str, Any] | None = None
     flips: str = "auto"
     views: int = 4
     regularize: str = "none"
@@ -100,10 +104,13 @@ class Training:
     clip: float = 1.0
     precision: str = "auto"
     cut: bool = True
+    refit: bool = True
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
             value = getattr(self, name)
+            if isinstance(value, Mapping):
+                continue
             if value is not None and value not in choices:
                 raise UsageError(f"--{_flag(name)} must be one of {', '.join(choices)}, not {value!r}.")
         for name, low, high in _BOUNDS:

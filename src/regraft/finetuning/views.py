@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,8 +26,19 @@ if TYPE_CHECKING:
     from regraft.features.engines import Engine, EngineName
     from regraft.finetuning.augmentation import Augmentation
 
+TRIED = 12
+"""After twice so many images it is known how long all will take."""
+
 KEEP = 8 * 2**30
 """Bytes of views that stay on disk; the least recently used go first."""
+
+
+class TooSlow(Exception):
+    """The views would take longer than they may."""
+
+    def __init__(self, needed: float) -> None:
+        super().__init__(f"{needed:.0f} s")
+        self.needed = needed
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,7 @@ def compute_views(
     count: int,
     *,
     engine: EngineName = "auto",
+    within: float = float("inf"),
     root: Path | None = None,
     progress: Progress | None = None,
 ) -> Views:
@@ -72,10 +85,17 @@ def compute_views(
     count : int
         k; 1 where nothing is augmented.
     engine : {"auto", "openvino", "torch"}
+    within : float
+        Seconds that it may take.
     root : Path, optional
         The cache folder.
     progress : callable, optional
         Called with (images done, n).
+
+    Raises
+    ------
+    TooSlow
+        If the first images show that it would take longer than `within`.
     """
     root = root or cache_root()
     kind = engine_name(engine)
@@ -91,7 +111,7 @@ def compute_views(
     running = open_engine(backbone, kind, precision, root)
     values, temporary = _room((len(examples), count, running.width), file)
     try:
-        _fill(values, examples, backbone, augmentation, running, progress)
+        _fill(values, examples, backbone, augmentation, running, within, progress)
         if temporary is not None:
             values.flush()  # type: ignore[attr-defined]
             temporary.replace(file)
@@ -138,6 +158,7 @@ def _fill(
     backbone: Backbone,
     augmentation: Augmentation,
     engine: Engine,
+    within: float,
     progress: Progress | None,
 ) -> None:
     count = values.shape[1]
@@ -159,6 +180,12 @@ def _fill(
                     tags, pixels = [], []
             if progress is not None:
                 progress(position + 1, len(examples))
+            if position == TRIED:
+                begun = time.monotonic()
+            elif position == 2 * TRIED:
+                needed = (time.monotonic() - begun) / TRIED * len(examples)
+                if needed > within:
+                    raise TooSlow(needed)
         if tags:
             engine.submit(tags, np.stack(pixels))
     finally:

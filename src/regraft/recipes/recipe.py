@@ -189,6 +189,7 @@ def _check_names(where: str, values: Any, needed: tuple[str, ...], also: tuple[s
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
-    near = difflib.get_close_matches(name, list(known), n=1)
+    begun = [each for each in known if each.startswith(name)]
+    near = begun or difflib.get_close_matches(name, list(known), n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return UsageError(f"{what} must be one of {', '.join(known)}, not {name!r}.{hint}")

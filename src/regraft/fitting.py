@@ -1,0 +1,337 @@
+"""The main job: labelled images in; a classifier and the evidence for how good it is out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regraft import __version__
+from regraft.backbones import checks
+from regraft.backbones.preprocessing import Pixels, Resize
+from regraft.backbones.registry import Backbone, Pool, get_backbones
+from regraft.classifier import Classifier
+from regraft.data.dataset import Dataset
+from regraft.data.readability import unreadable
+from regraft.data.sources import read_source
+from regraft.evaluation import metrics
+from regraft.evaluation.metrics import Evaluation
+from regraft.features.engines import EngineName, engine_name
+from regraft.features.extraction import Features, extract
+from regraft.features.streaming import Progress
+from regraft.finetuning.settings import Training
+from regraft.probe import probe
+from regraft.protocol import check_classes, check_skipped, describe, settle_protocol
+from regraft.request import (
+    AUTO,
+    DEFAULT,
+    Strategy,
+    check_request,
+    check_stage,
+    checkpoint_folder,
+    heads_of,
+    network_head,
+    reserve,
+)
+from regraft.result import Attempt, Epoch, Result
+from regraft.strategies.job import Job
+from regraft.strategies.network import Fitted
+from regraft.strategies.outcome import Outcome
+from regraft.strategies.run import run
+
+Announce = Callable[[str], None]
+
+
+def fit(
+    data: Any,
+    labels: Any = None,
+    *,
+    strategy: Strategy = "probe",
+    training: Training = Training(),  # noqa: B008  frozen
+    budget: float | None = None,
+    backbone: str | None = None,
+    weights: str | Path | None = None,
+    image_size: int | None = None,
+    resize: Resize | None = None,
+    pool: Pool = "avg",
+    pixels: Pixels = "weights",
+    head: str = "auto",
+    units: Sequence[int] | None = None,
+    dropout: float | None = None,
+    batch_norm: bool | None = None,
+    test_size: float = 0.2,
+    seed: int = 0,
+    image_column: str | None = None,
+    label_column: str | None = None,
+    group_column: str | None = None,
+    images: str | Path | None = None,
+    label_from_name: bool = False,
+    skip_unreadable: bool = False,
+    engine: EngineName = "auto",
+    checkpoints: str | Path | None = None,
+    resume: str | Path | None = None,
+    progress: Progress | None = None,
+    announce: Announce | None = None,
+    report: Callable[[Epoch], None] | None = None,
+    command: str = "",
+) -> Result:
+    """Learn to name images from labelled ones, and measure how well on images not learnt from.
+
+    Parameters
+    ----------
+    data : path, array, list or Dataset
+        A folder, table, HDF5 file or archive; or arrays, paths or bytes with `labels`.
+    labels : sequence of str or int, optional
+        One an image, where `data` is an array or a list.
+    strategy : {"probe", "finetune", "scratch", "auto"}
+        A head on frozen features; the network trained from its pretrained weights; a network trained from random
+        ones, as the control; or the probe first, and training as far as validation images say that it pays.
+    training : Training
+        How a network is trained.
+    budget : float, optional
+        Seconds that all may take; the best classifier until then is kept.
+    backbone : str, optional
+        A name, or several joined by "+": their features stand side by side. Default: two small ones for the probe
+        and auto, the first of them for fine-tuning, and a small convolutional network from scratch.
+    weights : path or "none", optional
+        A local weights file, or "none" for random weights.
+    image_size : int, optional
+        Input size in pixels; default: the backbone's own.
+    resize : {"crop", "stretch"}, optional
+        How an image becomes a square; default: as the weights expect.
+    pool : {"avg", "max", "none", "scores"}
+        How the last feature map becomes a vector.
+    pixels : {"weights", "0..1", "-1..1"}
+        How pixels are scaled; default: as the weights expect.
+    head : {"auto", "logistic", "centroid", "knn", "mlp"}
+        Of a probe; "auto" compares logistic regression, nearest centroid and nearest neighbours on the training
+        data. A trained network's head is linear, or "mlp".
+    units : sequence of int, optional
+        Hidden layers of the mlp head.
+    dropout : float, optional
+        Of the mlp head.
+    batch_norm : bool, optional
+        Of the mlp head.
+    test_size : float
+        Share held out where the data have no split of their own.
+    seed : int
+        Of every random choice.
+    image_column, label_column, group_column : str, optional
+        Columns of a table; images of one group never straddle a split.
+    images : path, optional
+        Where a table's images are.
+    label_from_name : bool
+        Take the label from the start of the file name.
+    skip_unreadable : bool
+        Go on even if more than 5% of the images are unreadable.
+    engine : {"auto", "openvino", "torch"}
+    checkpoints : path, optional
+        A folder for the checkpoints of a training, which stay there; default: a temporary one.
+    resume : path, optional
+        Such a folder of a training that was interrupted, to go on with.
+    progress : callable, optional
+        Called with (images done, n).
+    announce : callable, optional
+        Called with each sentence about what was inferred or found, as it comes.
+    report : callable, optional
+        Called with each `Epoch` of a training as it ends.
+    command : str
+        How the user asked for this, for the record.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    RegraftError
+        Its children say what is wrong with the data, the request or the weights, and what to do.
+    """
+    started, clock = time.perf_counter(), time.monotonic()
+    check_request(strategy, training, budget, test_size, seed, head, checkpoints, resume)
+    heads = heads_of(head, {"units": units, "dropout": dropout, "batch_norm": batch_norm})
+    names = backbone or DEFAULT[strategy]
+    weights = "none" if strategy == "scratch" else weights
+    backbones = get_backbones(names, weights=weights, image_size=image_size, resize=resize, pool=pool, pixels=pixels)
+    check_stage(backbones, training)
+    dataset = read_source(
+        data,
+        labels=labels,
+        image_column=image_column,
+        label_column=label_column,
+        group_column=group_column,
+        images=images,
+        label_from_name=label_from_name,
+    )
+    check_classes(dataset)
+    read = time.perf_counter()
+    dataset, protocol = settle_protocol(dataset, test_size, seed)
+    say = announce or (lambda sentence: None)
+    for sentence in describe(dataset, protocol):
+        say(sentence)
+    if strategy == "scratch":
+        features = None
+        bad = unreadable(dataset.examples, dataset.names, max(b.preprocessing.short_side for b in backbones))
+        index, left_out = np.setdiff1d(np.arange(len(dataset)), list(bad)), tuple(bad.values())
+    else:
+        features = extract(
+            dataset.examples,
+            dataset.names,
+            backbones,
+            engine=engine,
+            skip_unreadable=skip_unreadable,
+            progress=progress,
+        )
+        index, left_out = features.index, features.skipped
+    extracted = time.perf_counter()
+    all_skipped = dataset.skipped + left_out
+    check_skipped(len(dataset) + len(dataset.skipped), all_skipped, skip_unreadable)
+    dataset = replace(dataset.take(index), skipped=all_skipped)
+    check_classes(dataset)
+    warned = _warnings(strategy, backbones, features, dataset)
+    for sentence in warned:
+        say(sentence)
+    if features is not None and strategy == "probe":
+        outcome = _probe(dataset, features, backbones, protocol, heads, seed)
+        notes: tuple[str, ...] = ()
+    else:
+        job = Job(
+            dataset=dataset,
+            protocol=protocol,
+            backbones=backbones,
+            features=features,
+            heads=heads if head != "mlp" else AUTO,
+            head="mlp" if head == "mlp" else "linear",
+            head_settings=network_head(heads) if head == "mlp" else {},
+            training=training,
+            seed=seed,
+            engine=engine,
+            deadline=None if budget is None else clock + budget - reserve(budget, len(dataset)),
+            folder=checkpoint_folder(checkpoints, resume),
+            resume=None if resume is None else Path(resume),
+            progress=progress,
+            announce=announce,
+            report=report,
+        )
+        outcome = run(job, strategy)
+        notes = tuple(job.notes)
+    headed = time.perf_counter()
+    fitted = outcome.fitted
+    test = metrics.evaluate(dataset.y[outcome.test_index], outcome.test_probabilities, dataset.class_names)
+    evaluations = {"test": test}
+    if outcome.val_probabilities is not None:
+        val = dataset.part("val")
+        evaluations["val"] = metrics.evaluate(dataset.y[val], outcome.val_probabilities, dataset.class_names)
+    classifier = _classifier(dataset, outcome, test, protocol, strategy)
+    done = time.perf_counter()
+    return Result(
+        classifier=classifier,
+        dataset=dataset,
+        protocol=protocol,
+        evaluations=evaluations,
+        test_index=outcome.test_index,
+        test_probabilities=outcome.test_probabilities,
+        candidates=outcome.candidates,
+        timings={
+            "read": read - started,
+            "features": extracted - read if features is None else features.seconds,
+            "head" if strategy == "probe" else "training": headed - extracted,
+            "evaluation": done - headed,
+            "total": done - started,
+        },
+        engine=engine_name(engine) if features is None else features.engine,
+        cache_hits=0 if features is None else features.cache_hits,
+        cache_misses=0 if features is None else features.cache_misses,
+        skipped=all_skipped,
+        notes=dataset.notes + (() if features is None else features.notes) + tuple(warned) + notes,
+        seed=seed,
+        strategy=strategy,
+        command=command or _call(data, dataset),
+        created=classifier.info["created"],
+        settings={
+            "image_size": [b.preprocessing.size for b in backbones],
+            "resize": [b.preprocessing.resize for b in backbones],
+            "pool": pool,
+            "test_size": test_size,
+            "budget": budget,
+            **({} if strategy == "probe" else {"training": training.to_dict()}),
+        },
+        attempts=outcome.attempts,
+        history=outcome.history,
+        trainable=fitted.attempt.trainable,
+        augmentation=fitted.augmentation,
+    )
+
+
+def _probe(
+    dataset: Dataset,
+    features: Features,
+    backbones: tuple[Backbone, ...],
+    protocol: str,
+    heads: dict[str, dict[str, Any]],
+    seed: int,
+) -> Outcome:
+    """Fit a head on frozen features."""
+    begun = time.perf_counter()
+    learnt = probe(dataset, features.values, protocol, heads, seed)
+    tensors, settings = learnt.selection.head.state()
+    seconds = time.perf_counter() - begun
+    trainable = sum(array.size for array in tensors.values())
+    attempt = Attempt("probe", float("nan"), float("nan"), 0, trainable, seconds, chosen=True)
+    fitted = Fitted(backbones, learnt.selection.name, tensors, settings, None, attempt)
+    return Outcome(
+        fitted=fitted,
+        precisions=features.precisions,
+        widths=features.widths,
+        test_index=learnt.test_index,
+        test_probabilities=learnt.test_probabilities,
+        val_probabilities=learnt.val_probabilities,
+        attempts=(),
+        history=(),
+        candidates=learnt.selection.candidates,
+        seconds=seconds,
+    )
+
+
+def _warnings(strategy: str, backbones: tuple[Backbone, ...], features: Features | None, dataset: Dataset) -> list[str]:
+    """Return what the user should know of what is transferred."""
+    if features is None:
+        return []
+    random = [b.name for b in backbones if b.weights.random]
+    found = [f"Random weights: {', '.join(random)} knows nothing yet, so nothing is transferred."] if random else []
+    return found + checks.warnings(backbones, features.values, features.widths, dataset.examples)
+
+
+def _call(data: Any, dataset: Dataset) -> str:
+    """Return the Python call for the record: a path as it is, arrays and lists by name only."""
+    if isinstance(data, str | os.PathLike):
+        return f"regraft.fit({os.fspath(data)!r})"
+    return f"regraft.fit({dataset.name}, ...)"
+
+
+def _classifier(dataset: Dataset, outcome: Outcome, test: Evaluation, protocol: str, strategy: str) -> Classifier:
+    fitted = outcome.fitted
+    return Classifier(
+        classes=dataset.class_names,
+        backbones=fitted.backbones,
+        precisions=outcome.precisions,
+        widths=outcome.widths,
+        head=fitted.head,
+        tensors=fitted.tensors,
+        settings=fitted.settings,
+        info={
+            "data": dataset.name,
+            "images": len(dataset),
+            "protocol": protocol,
+            "strategy": strategy,
+            "test": {"n": test.n, "accuracy": test.accuracy, "accuracy_ci95": list(test.accuracy_ci95)},
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "version": __version__,
+        },
+    )

@@ -1,0 +1,142 @@
+"""What `fit` is asked for, checked before any work is done; and what it stands for where the user says nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from regraft.backbones.registry import DEFAULT_BACKBONE, Backbone
+from regraft.errors import RegraftError, UsageError
+from regraft.finetuning.settings import Training
+from regraft.heads import head_class
+
+Strategy = Literal["probe", "finetune", "scratch", "auto"]
+
+DEFAULT = {
+    "probe": DEFAULT_BACKBONE,
+    "auto": DEFAULT_BACKBONE,
+    "finetune": DEFAULT_BACKBONE.split("+")[0],
+    "scratch": "cnn4",
+}
+"""The backbones of each strategy."""
+
+AUTO: dict[str, dict[str, Any]] = {"logistic": {}, "centroid": {}, "knn": {}}
+"""The heads that are compared where none is named."""
+
+SHORTEST_BUDGET = 5.0
+"""Seconds: even a probe of a few images takes as long where the networks are loaded first."""
+
+
+def check_request(
+    strategy: str,
+    training: Training,
+    budget: float | None,
+    test_size: float,
+    seed: int,
+    head: str,
+    checkpoints: str | Path | None,
+    resume: str | Path | None,
+) -> None:
+    """Raise UsageError for what cannot be done, whatever the data are."""
+    if strategy not in DEFAULT:
+        raise UsageError(f"--strategy must be one of {', '.join(DEFAULT)}, not {strategy!r}.")
+    if not 0 < test_size < 1:
+        raise UsageError(f"--test-size must be a share between 0 and 1, not {test_size}.")
+    if seed < 0:
+        raise UsageError(f"--seed must be 0 or above, not {seed}.")
+    if budget is not None and not budget > 0:
+        raise UsageError(f"--budget must be a time above 0, such as 90s, 5m or 1h, not {budget:g}.")
+    if strategy != "probe":
+        if head not in ("auto", "logistic", "mlp"):
+            raise UsageError(f"--head must be logistic or mlp where a network is trained, not {head}.")
+        if strategy == "scratch" and training.regularize != "none":
+            raise UsageError(
+                f"--regularize must be none from scratch, not {training.regularize}: there is no pretrained start to "
+                "stay near."
+            )
+        if strategy == "scratch" and training.unfreeze not in (None, "all"):
+            raise UsageError(f"--unfreeze must be all from scratch, not {training.unfreeze}: nothing has been learnt.")
+        return
+    given = [*training.given()]
+    given += [n for n, v in (("budget", budget), ("resume", resume), ("checkpoints", checkpoints)) if v is not None]
+    if given:
+        raise UsageError(
+            f"--{given[0].replace('_', '-')} is for training a network, but --strategy is probe; "
+            "use --strategy finetune, scratch or auto, or leave it out."
+        )
+
+
+def check_stage(backbones: tuple[Backbone, ...], training: Training) -> None:
+    """Raise UsageError, with the valid names, unless each network has the stage that training is to begin at."""
+    if training.unfreeze in (None, "head", "all"):
+        return
+    import timm
+    import torch
+
+    from regraft.backbones.stages import stages_from
+
+    for backbone in backbones:
+        with torch.device("meta"):
+            stages_from(timm.create_model(backbone.architecture, pretrained=False), training.unfreeze)
+
+
+def heads_of(head: str, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the heads to compare, with their settings."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if head == "auto":
+        if given:
+            raise UsageError(f"--{next(iter(given)).replace('_', '-')} belongs to the mlp head; add --head mlp.")
+        return AUTO
+    if given and head != "mlp":
+        raise UsageError(
+            f"--{next(iter(given)).replace('_', '-')} belongs to the mlp head, but --head is {head}; "
+            "use --head mlp or leave it out."
+        )
+    head_class(head)  # an unknown one is refused before the work, not after it
+    return {head: given}
+
+
+def network_head(heads: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the settings of an mlp head that is trained with its network."""
+    return {"units": (256,), "dropout": 0.3, "batch_norm": True, **heads["mlp"]}
+
+
+def reserve(budget: float, images: int) -> float:
+    """Return the seconds of a budget that are kept for predicting the test images and writing it all down."""
+    return min(0.35 * budget, 8 + images / 200)
+
+
+def checkpoint_folder(checkpoints: str | Path | None, resume: str | Path | None) -> Path | None:
+    """Return the folder of the checkpoints, which can be written to.
+
+    Raises
+    ------
+    UsageError
+        If there is no interrupted training to go on with.
+    RegraftError
+        If the place cannot be written.
+    """
+    if resume is not None:
+        if not any(Path(resume).glob("*/last.ckpt")):
+            raise UsageError(
+                f"--resume must name the folder of a training that was interrupted, but {resume} has no checkpoint; "
+                "leave it out to begin anew."
+            )
+        return Path(resume)
+    if checkpoints is None:
+        return None
+    folder = Path(checkpoints)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error.strerror) from error
+    if not os.access(folder, os.W_OK):
+        raise _unwritable(folder, "no permission")
+    return folder
+
+
+def _unwritable(folder: Path, why: str | None) -> RegraftError:
+    return RegraftError(
+        f"The checkpoints must be written where folders can be made, but {folder} cannot ({why}); choose another place."
+    )

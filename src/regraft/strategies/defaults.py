@@ -1,0 +1,51 @@
+"""What a user leaves open about a training, settled by what is trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from regraft.backbones.registry import Backbone
+from regraft.backbones.stage_names import ALL, HEAD
+from regraft.finetuning.augmentation import Augmentation, preset
+from regraft.finetuning.settings import Training
+
+TRAINED_SHARE = 0.6
+"""By default the topmost stages are trained that hold this share of the backbone's parameters."""
+
+
+def settled(training: Training, scratch: bool) -> Training:
+    """Return the training with what the user left open: fine-tuning is gentle and short, from scratch neither."""
+    if scratch:
+        return replace(training, unfreeze=ALL).settled(
+            epochs=30, learning_rate=1e-3, weight_decay=0.05, augment="light"
+        )
+    if training.unfreeze == HEAD:
+        return training.settled(epochs=20, learning_rate=1e-3, weight_decay=0.01, augment="light")
+    return training.settled(epochs=8, learning_rate=3e-4, weight_decay=0.05, augment="light")
+
+
+def default_stage(backbone: Backbone) -> str:
+    """Return the highest stage from which on the stages hold `TRAINED_SHARE` of the backbone's parameters."""
+    from regraft.backbones.stages import chain, stages
+    from regraft.finetuning.network import count
+
+    network = backbone.build()
+    parts = chain(network)
+    sizes = {name: count(parts[name].parameters()) for name in stages(network)}
+    total, held = sum(sizes.values()), 0
+    for name in reversed(sizes):
+        held += sizes[name]
+        if held >= TRAINED_SHARE * total:
+            return name
+    return ALL
+
+
+def augmentation_of(training: Training, flips: bool) -> Augmentation:
+    """Return how training images are varied."""
+    if isinstance(training.augment, str):
+        return preset(training.augment, flips=flips)
+    fields = dict(training.augment or {})
+    if fields.get("crop") is not None:
+        fields["crop"] = tuple(fields["crop"])
+    made = Augmentation(**fields)
+    return made if flips else replace(made, flip=False)

@@ -1,0 +1,109 @@
+"""One attempt: a network trained on some images, its best epoch chosen on others, as a classifier's parts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from regraft.backbones.registry import Backbone
+from regraft.finetuning.augmentation import Augmentation
+from regraft.finetuning.settings import Training
+from regraft.heads.scoring import softmax
+from regraft.heads.temperature import fit_temperature
+from regraft.result import Attempt, Epoch
+from regraft.strategies.job import Job
+from regraft.strategies.prepared import Prepared
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A classifier's parts, how they came about, and what they say of the validation images.
+
+    Parameters
+    ----------
+    backbones : tuple of Backbone
+    head : str
+        Name in `SCORERS`.
+    tensors, settings : dict
+        The head's state.
+    probabilities : float array of shape (n, k) or None
+        Of the validation images; None after a training on all images.
+    attempt : Attempt
+    history : tuple of Epoch
+    augmentation : Augmentation
+    """
+
+    backbones: tuple[Backbone, ...]
+    head: str
+    tensors: dict[str, np.ndarray]
+    settings: dict[str, Any]
+    probabilities: np.ndarray | None
+    attempt: Attempt
+    history: tuple[Epoch, ...] = ()
+    augmentation: Augmentation | None = None
+
+
+def fit_network(
+    job: Job, backbone: Backbone, train: np.ndarray, val: np.ndarray, training: Training, name: str, flips: bool
+) -> Fitted:
+    """Train a network on some images, keep its best epoch by others, and return the classifier's parts.
+
+    Parameters
+    ----------
+    job : Job
+    backbone : Backbone
+        With random weights: training from scratch.
+    train, val : int arrays
+        Positions in the dataset.
+    training : Training
+        Settled.
+    name : str
+        Of the attempt.
+    flips : bool
+        Whether images may be mirrored.
+
+    Raises
+    ------
+    RegraftError
+        Of what is wrong with the request, the weights or the place for checkpoints.
+    """
+    from regraft.finetuning.module import TooShort
+
+    begun = time.monotonic()
+    try:
+        prepared = Prepared(job, backbone, np.concatenate([train, val]), training, flips)
+        network, trained = prepared.run(train, val, name)
+        note, history = " ".join(filter(None, (prepared.note, trained.note))), trained.history
+        best = trained.best
+    except TooShort as stopped:
+        note, history, best = str(stopped), (), None
+    if best is None:
+        return Fitted((), "", {}, {}, None, _attempt(name, None, job.y[val], 0, begun, note), history, None)
+    trainable = prepared.trainable(network)
+    logits = prepared.logits(network, val)
+    scale = fit_temperature(logits, job.y[val])[0]
+    refits = (training.refit and job.protocol != "given") or not len(job.dataset.part("val"))
+    if training.refit and refits and job.left > 1.3 * best.seconds * (1 + len(val) / len(train)):
+        everything = np.concatenate([train, val])
+        again, second = prepared.run(everything, None, f"{name}, all images", best.epoch)
+        network = network if second.note else again
+    tuned, head, tensors, settings = prepared.parts(network, scale)
+    probabilities = softmax(scale * logits)
+    attempt = _attempt(name, probabilities, job.y[val], trainable, begun, note)
+    return Fitted((tuned,), head, tensors, settings, probabilities, attempt, history, prepared.augmentation)
+
+
+def _attempt(
+    name: str, probabilities: np.ndarray | None, y: np.ndarray, trainable: int, begun: float, note: str
+) -> Attempt:
+    accuracy, loss = (0.0, float("inf")) if probabilities is None else accuracy_and_loss(probabilities, y)
+    return Attempt(name, accuracy, loss, len(y), trainable, time.monotonic() - begun, note=note)
+
+
+def accuracy_and_loss(probabilities: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Return the share that is right, and the mean of -log(probability of the truth)."""
+    right = probabilities.argmax(axis=1) == y
+    return float(right.mean()), float(-np.log(np.maximum(probabilities[np.arange(len(y)), y], 1e-12)).mean())

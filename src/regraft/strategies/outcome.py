@@ -1,0 +1,48 @@
+"""What a strategy comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regraft.result import Attempt, Epoch
+from regraft.strategies.network import Fitted
+
+if TYPE_CHECKING:
+    from regraft.heads.selection import Candidate
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The classifier's parts, and what they say of images they were not fitted or chosen by.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The one that is kept.
+    precisions : tuple of str
+    widths : tuple of int
+    test_index : int array of shape (m,)
+    test_probabilities : float array of shape (m, k)
+    val_probabilities : float array of shape (v, k) or None
+        Of the source's own validation images.
+    attempts : tuple of Attempt
+    history : tuple of Epoch
+    candidates : tuple of Candidate
+        The probe's heads, where there was a probe.
+    seconds : float
+        Of all trainings.
+    """
+
+    fitted: Fitted
+    precisions: tuple[str, ...]
+    widths: tuple[int, ...]
+    test_index: np.ndarray
+    test_probabilities: np.ndarray
+    val_probabilities: np.ndarray | None
+    attempts: tuple[Attempt, ...]
+    history: tuple[Epoch, ...]
+    candidates: tuple[Candidate, ...]
+    seconds: float

@@ -1,0 +1,263 @@
+"""A backbone and images made ready for training: where it is cut, what passed the cut, and in which precision."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regraft.backbones.registry import Backbone
+from regraft.backbones.stage_names import HEAD
+from regraft.backbones.weights import HeldWeights
+from regraft.data.images import digest, read_bytes
+from regraft.features.engine_openvino import engine_folder
+from regraft.finetuning.augmentation import Augmentation
+from regraft.finetuning.settings import Training
+from regraft.persistence import packed
+from regraft.strategies.defaults import augmentation_of
+from regraft.strategies.job import Job
+
+if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
+
+    from regraft.finetuning.network import TrainedNetwork
+    from regraft.finetuning.training import Trained
+    from regraft.finetuning.views import Views
+
+LARGEST_VIEWS = 6 * 2**30
+"""Bytes of views at most; fewer views are kept where more images pass the cut."""
+
+
+class Prepared:
+    """One backbone and the images of one training, as often as it is run.
+
+    Parameters
+    ----------
+    job : Job
+    backbone : Backbone
+    images : int array
+        Positions of the images to be trained on and validated on.
+    training : Training
+        Settled.
+    flips : bool
+        Whether images may be mirrored.
+    """
+
+    def __init__(self, job: Job, backbone: Backbone, images: np.ndarray, training: Training, flips: bool) -> None:
+        self.job, self.backbone, self.training = job, backbone, training
+        self.images = np.sort(images)
+        self.scratch = backbone.weights.random
+        self.augmentation = augmentation_of(training, flips)
+        self.note = ""
+        self.shape: tuple[int, ...] | None = None
+        self.views: Views | None = None
+        self.plain: Views | None = None
+        if training.cut or training.unfreeze == HEAD:
+            self._cut()
+
+    def _cut(self) -> None:
+        """Compute what passes the cut, unless nothing is frozen or the network cannot be cut."""
+        from regraft.backbones.stages import CannotCut
+        from regraft.finetuning.network import lower_part
+
+        assert self.training.unfreeze is not None
+        try:
+            below, self.shape = lower_part(self.backbone, self.training.unfreeze)
+        except CannotCut as error:
+            self.note = f"The network cannot be cut there ({error}), so all of it ran in every epoch."
+            return
+        if below is None:
+            return
+        wanted = 1 if self.augmentation.off else self.training.views
+        self.plain = self._views(below, Augmentation(), 1)
+        size = self.plain.values.shape[2] * 2 * len(self.images)
+        count = max(1, min(wanted, LARGEST_VIEWS // size))
+        if count < wanted:
+            self.note = f"{count} views of each image were kept instead of {wanted}, to stay below 6 GB."
+        self.views = self.plain if self.augmentation.off else self._views(below, self.augmentation, count)
+
+    def _views(self, below: Backbone, augmentation: Augmentation, count: int) -> Views:
+        from regraft.finetuning.module import TooShort
+        from regraft.finetuning.views import TooSlow, compute_views
+
+        examples = [self.job.dataset.examples[int(i)] for i in self.images]
+        while True:
+            try:
+                return compute_views(
+                    examples,
+                    below,
+                    augmentation,
+                    count,
+                    engine=self.job.engine,
+                    within=self.job.left / 3,
+                    progress=self.job.progress,
+                )
+            except TooSlow as error:
+                if count == 1:
+                    raise TooShort(error.needed, self.job.left) from error
+                count //= 2
+
+    def run(self, train: np.ndarray, val: np.ndarray | None, name: str, epochs: int | None = None) -> Any:
+        """Train a new network on some of the images; return it as it was after its best epoch, and how it went.
+
+        Parameters
+        ----------
+        train, val : int arrays
+            Positions; without `val` the network is kept as it ends.
+        name : str
+        epochs : int, optional
+            Where they are known already.
+        """
+        import torch
+
+        from regraft.finetuning import precision
+        from regraft.finetuning.adapters import add_adapters, merge_adapters
+        from regraft.finetuning.batches import train_loader, validation_loader
+        from regraft.finetuning.training import LAST
+        from regraft.finetuning.training import train as train_network
+
+        training = self.training if epochs is None else replace(self.training, epochs=epochs)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.job.seed)
+            network = self._network(train)
+            if training.lora:
+                add_adapters(network, training.lora)
+        batches = train_loader(self._batches(train, plain=False), training.batch_size, self.job.seed)
+        validation = None if val is None else validation_loader(self._batches(val, plain=True), training.batch_size)
+        sample, _ = next(iter(batches))
+        record = engine_folder(self.backbone).with_suffix(f".{network.trained[0] if network.trained else HEAD}.json")
+        settled, form = precision.settle(network, sample, training.precision, record)
+        network = network.to(memory_format=form)
+        folder = None if self.job.folder is None else self.job.folder / _slug(name)
+        last = None if self.job.resume is None else self.job.resume / _slug(name) / LAST
+        trained: Trained = train_network(
+            network,
+            batches,
+            validation,
+            training,
+            len(self.job.classes),
+            name=name,
+            seed=self.job.seed,
+            precision=settled,
+            deadline=self.job.deadline,
+            folder=folder,
+            resume=last if last is not None and last.is_file() else None,
+            fingerprint=self._fingerprint(train, training),
+            report=self.job.report,
+        )
+        if training.lora:
+            merge_adapters(network)
+        return network, trained
+
+    def _network(self, train: np.ndarray) -> TrainedNetwork:
+        from regraft.finetuning.head import build_head
+        from regraft.finetuning.network import TrainedNetwork, upper_part
+
+        assert self.training.unfreeze is not None
+        body, stages = upper_part(self.backbone, self.training.unfreeze, self.views is not None)
+        probe = self._probe(train)
+        width = self._width(body)
+        head = build_head(self.job.head, width, len(self.job.classes), **self.job.head_settings)
+        if probe is not None:
+            from regraft.finetuning.head import start_from
+
+            start_from(head, *probe)
+        return TrainedNetwork(body, head, stages, self.shape, learn_statistics=self.scratch)
+
+    def _width(self, body: Any) -> int:
+        import torch
+
+        if body is None:
+            assert self.views is not None
+            return self.views.values.shape[2]
+        body.eval()
+        with torch.inference_mode():
+            if self.shape is not None:
+                return body.vector(body.network.forward_features(torch.zeros(1, *self.shape))).shape[1]
+            size = self.backbone.preprocessing.size
+            return body(torch.zeros(1, size, size, 3)).shape[1]
+
+    def _probe(self, train: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the coefficients of a linear probe on the training images, from which the head starts."""
+        if self.job.features is None or self.job.head != "linear" or self.scratch:
+            return None
+        from threadpoolctl import threadpool_limits
+
+        from regraft.heads.logistic import LogisticHead
+
+        values = self.job.features_of(self.backbone)[train]
+        with threadpool_limits(limits=1):
+            head = LogisticHead(powers=(1.0,), seed=self.job.seed).fit(values, self.job.y[train])
+        tensors, _ = head.state()
+        return tensors["coef"], tensors["intercept"]
+
+    def _batches(self, positions: np.ndarray, *, plain: bool) -> Any:
+        from regraft.finetuning.batches import CutBatches, ImageBatches
+
+        y = self.job.y[positions]
+        if self.views is not None and self.plain is not None:
+            rows = np.searchsorted(self.images, positions)
+            return CutBatches(self.plain if plain else self.views, rows, y, self.shape)
+        augmentation = Augmentation() if plain else self.augmentation
+        examples = [self.job.dataset.examples[int(i)] for i in positions]
+        return ImageBatches(examples, y, self.backbone.preprocessing, augmentation, self.job.seed)
+
+    def _fingerprint(self, train: np.ndarray, training: Training) -> dict[str, str]:
+        """Return what a checkpoint must agree in to be gone on with."""
+        data = hashlib.sha256()
+        for i in train:
+            data.update(f"{digest(read_bytes(self.job.dataset.examples[int(i)]))} {self.job.y[i]}".encode())
+        backbone = [self.backbone.name, self.backbone.weights.sha256(), self.backbone.preprocessing.to_dict()]
+        settings = [training.to_dict(), self.augmentation.to_dict(), self.job.head, self.job.head_settings]
+        return {
+            "data set": data.hexdigest(),
+            "backbone": hashlib.sha256(json.dumps([*backbone, self.backbone.pool]).encode()).hexdigest(),
+            "way of training": hashlib.sha256(json.dumps([*settings, self.job.seed]).encode()).hexdigest(),
+        }
+
+    def logits(self, network: TrainedNetwork, positions: np.ndarray) -> np.ndarray:
+        """Return the logits (n, k) of images as they are."""
+        import torch
+
+        from regraft.finetuning.batches import validation_loader
+
+        network.eval()
+        with torch.inference_mode():
+            loader: DataLoader[Any] = validation_loader(self._batches(positions, plain=True), self.training.batch_size)
+            return torch.cat([network(inputs.float()) for inputs, _ in loader]).float().numpy()
+
+    def trainable(self, network: TrainedNetwork) -> int:
+        """Return how many numbers were trained."""
+        from regraft.finetuning.network import count
+
+        network.learn((*network.trained, HEAD))
+        return count(p for p in network.parameters() if p.requires_grad)
+
+    def parts(
+        self, network: TrainedNetwork, scale: float
+    ) -> tuple[Backbone, str, dict[str, np.ndarray], dict[str, Any]]:
+        """Return the trained backbone, the head's name, its tensors and its settings.
+
+        Parameters
+        ----------
+        network : TrainedNetwork
+        scale : float
+            Inverse temperature of the logits.
+        """
+        from regraft.finetuning.head import head_state
+
+        name, tensors, settings = head_state(network.head, scale)
+        if network.body is None:
+            return self.backbone, name, tensors, settings
+        content = packed(network.backbone_state(self.backbone.build()))
+        weights = self.backbone.weights
+        source = "trained here from random weights" if self.scratch else f"{weights.source}, fine-tuned here"
+        held = HeldWeights(hashlib.sha256(content).hexdigest(), lambda: content, source, weights.licence, random=False)
+        return replace(self.backbone, weights=held), name, tensors, settings
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name)
