@@ -160,9 +160,9 @@ def until(result: dict[str, Any], seconds: float, bound: float | None) -> float 
 
 def measure_cut(dataset: Dataset, epochs: dict[str, int]) -> dict[str, Any]:
     """Return what cut training and full fine-tuning take, and how right they are."""
-    full_s, full = apart(regraft_fit, dataset, "finetune", unfreeze="all", cut=False, **epochs)
+    full_s, full = apart(regraft_fit, dataset, "finetune", unfreeze="all", cut=False, refit=False, **epochs)
     note(f"full fine-tuning: {_accuracy(full):.3f} in {full_s:.0f} s")
-    cut_s, cut = apart(regraft_fit, dataset, "finetune", **epochs)
+    cut_s, cut = apart(regraft_fit, dataset, "finetune", refit=False, **epochs)
     note(f"cut training: {_accuracy(cut):.3f} in {cut_s:.0f} s")
     [kept] = [attempt for attempt in full["attempts"] if attempt["chosen"]]
     low, _ = wilson(round(kept["accuracy"] * kept["n"]), kept["n"])

@@ -31,7 +31,7 @@ ROOMS = (
     "request",
     "fitting",
     "pipeline",
-    "compare",
+    "comparison",
     "recipes",
     "reports",
     "runs",

@@ -59,9 +59,7 @@ def test_nothing_depends_on_the_test_part(split: list[str]) -> None:
         assert found.selection.name == expected.selection.name
         assert found.selection.candidates == expected.selection.candidates
         assert learnt(found) == learnt(expected)
-        assert {k: v.to_dict() for k, v in found.validation.items()} == {
-            k: v.to_dict() for k, v in expected.validation.items()
-        }
+        assert np.array_equal(found.val_probabilities, expected.val_probabilities)
 
 
 def test_choices_are_made_on_the_validation_part() -> None:
@@ -69,8 +67,9 @@ def test_choices_are_made_on_the_validation_part() -> None:
     swapped[36:48] = (Y[36:48] + 1) % 3  # what train teaches is wrong for val
     found = probe(dataset(swapped, SPLIT), features(Y, distance=8), "given", HEADS, 0)
     assert [candidate.accuracy for candidate in found.selection.candidates] == [0, 0, 0]
-    assert found.validation["val"].accuracy == 0
-    assert found.validation["val"].n == 12
+    assert found.val_probabilities is not None
+    assert not (found.val_probabilities.argmax(axis=1) == swapped[36:48]).any()
+    assert len(found.val_probabilities) == 12
 
 
 def test_without_a_validation_part_choices_are_made_by_cross_validation_on_train() -> None:
@@ -79,7 +78,7 @@ def test_without_a_validation_part_choices_are_made_by_cross_validation_on_train
     swapped[TEST] = (Y[TEST] + 1) % 3
     found = probe(dataset(swapped, split), features(Y, distance=8), "given", HEADS, 0)
     assert min(candidate.accuracy for candidate in found.selection.candidates) > 0.9
-    assert found.validation == {}
+    assert found.val_probabilities is None
     assert set(found.selection.held_out_index.tolist()) == set(range(48))
 
 

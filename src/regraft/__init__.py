@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from regraft.backbones.registry import get_backbones as get_backbones
     from regraft.classifier import Classifier as Classifier
     from regraft.classifier import Prediction as Prediction
+    from regraft.comparison import compare as compare
     from regraft.data.dataset import Dataset as Dataset
     from regraft.data.sources import read_source as read_source
     from regraft.errors import RegraftError as RegraftError
     from regraft.evaluation.metrics import Evaluation as Evaluation
+    from regraft.finetuning.settings import Training as Training
     from regraft.pipeline import embed as embed
     from regraft.pipeline import evaluate as evaluate
     from regraft.pipeline import fit as fit
@@ -28,6 +30,8 @@ _WHERE = {
     "Prediction": "regraft.classifier",
     "RegraftError": "regraft.errors",
     "Result": "regraft.result",
+    "Training": "regraft.finetuning.settings",
+    "compare": "regraft.comparison",
     "embed": "regraft.pipeline",
     "evaluate": "regraft.pipeline",
     "fit": "regraft.pipeline",

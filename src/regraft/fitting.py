@@ -212,6 +212,7 @@ def fit(
             training=training,
             seed=seed,
             engine=engine,
+            scratch=strategy == "scratch",
             deadline=None if budget is None else clock + budget - reserve(budget, len(dataset)),
             folder=checkpoint_folder(checkpoints, resume),
             resume=None if resume is None else Path(resume),

@@ -15,6 +15,7 @@ from regraft.classifier import Classifier
 from regraft.cli import compare, embed, evaluate, fit, predict
 from regraft.cli.options import duration, print_json, progress_bar, say
 from regraft.errors import UsageError
+from regraft.finetuning.settings import Training
 
 
 @pytest.mark.parametrize(
@@ -31,13 +32,17 @@ from regraft.errors import UsageError
 def test_options_and_defaults_are_those_of_the_function(
     command: click.Command, function: Callable[..., Any], also: set[str]
 ) -> None:
-    signature = inspect.signature(function).parameters
+    signature = dict(inspect.signature(function).parameters)
+    if "training" in signature:
+        # The command has an option for each of its settings.
+        del signature["training"]
+        signature |= inspect.signature(Training).parameters
     own = {parameter.name: parameter for parameter in command.params if parameter.name not in also}
     for name, parameter in own.items():
         assert name in signature
         if isinstance(parameter, click.Option):
             assert parameter.get_default(click.Context(command)) == signature[name].default
-    python_only = {"labels", "progress", "announce", "command", "classifier", "self", "sources"}
+    python_only = {"checkpoints", "report", "labels", "progress", "announce", "command", "classifier", "self", "sources"}
     assert set(signature) - python_only == set(own)
 
 
@@ -81,5 +86,5 @@ def test_times(text: str | None, seconds: float | None) -> None:
 
 @pytest.mark.parametrize("text", ["0", "0s", "", "m", "-5m", "5 min", "5m5", "1e3", "nan", "٣", "9" * 400])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--budget must be a time above 0, such as 90s, 5m or 1.5h, not "):
+    with pytest.raises(UsageError, match=r"--budget must be a time above 0, such as 90s, 5m or 1\.5h, not "):
         duration(None, BUDGET, text)

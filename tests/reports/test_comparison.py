@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from regraft.compare import Comparison, Row
-from regraft.compare.verdict import compared
+from regraft.comparison import Comparison, Row
+from regraft.comparison.verdict import compared
 from regraft.data.dataset import Dataset
 from regraft.evaluation.metrics import evaluate
 from regraft.reports.comparison import Scale, how_long, p_value, picture, render, write

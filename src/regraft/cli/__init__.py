@@ -12,7 +12,7 @@ from regraft.errors import RegraftError, UsageError
 
 COMMANDS = {
     "fit": "Learn from labelled images, and measure how well.",
-    "compare": "Tell whether transfer is worth it: several strategies on one split.",
+    "compare": "Tell whether transfer is worth it, by several strategies.",
     "predict": "Name the class of images with a saved classifier.",
     "evaluate": "Measure a saved classifier on labelled images.",
     "embed": "Write the features of images to a file.",

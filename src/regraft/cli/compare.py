@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from regraft.cli.options import JSON, QUIET, duration, option, print_json, progress_bar, say, source_options
-from regraft.compare import STRATEGIES, Comparison, Row, compare
+from regraft.comparison import STRATEGIES, Comparison, Row, compare
 from regraft.reports.comparison import PAGE, PICTURE, p_value, write
 from regraft.runs import new_run_folder
 

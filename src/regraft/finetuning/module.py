@@ -53,6 +53,8 @@ class FineTuning(pl.LightningModule):
         Of the attempt, for the history.
     fingerprint : dict of str to str
         What the training depends on, kept in its checkpoints.
+    begun : float
+        When the attempt began, by `time.monotonic`: preparing it counts in the history.
     report : callable, optional
         Called with each `Epoch` as it ends.
     """
@@ -68,6 +70,7 @@ class FineTuning(pl.LightningModule):
         holds: L2SP | Delta | None,
         name: str,
         fingerprint: dict[str, str],
+        begun: float,
         report: Callable[[Epoch], None] | None = None,
     ) -> None:
         super().__init__()
@@ -76,7 +79,7 @@ class FineTuning(pl.LightningModule):
         self.training_settings = training
         self.plan, self.steps, self.n_classes = tuple(plan), steps, n_classes
         self.deadline, self.holds, self.name, self.report = deadline, holds, name, report
-        self.started = time.monotonic()
+        self.begun, self.started = begun, time.monotonic()
         self.history: list[Epoch] = []
         self.phase = self.plan[0]
         self._losses: list[torch.Tensor] = []
@@ -200,7 +203,7 @@ class FineTuning(pl.LightningModule):
             val_loss=loss,
             val_accuracy=accuracy,
             learning_rate=self._rate,
-            seconds=now - self.started,
+            seconds=now - self.begun,
         )
         self.history.append(epoch)
         if self.report is not None:

@@ -6,6 +6,7 @@ import logging
 import math
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ def train(
     folder: Path | None = None,
     resume: Path | None = None,
     fingerprint: dict[str, str] | None = None,
+    begun: float | None = None,
     report: Callable[[Epoch], None] | None = None,
 ) -> Trained:
     """Train a network, and leave it as it was after the epoch with the least validation loss.
@@ -85,6 +87,8 @@ def train(
         A checkpoint to go on from.
     fingerprint : dict of str to str, optional
         What the training depends on; a checkpoint with another one is refused.
+    begun : float, optional
+        When the attempt began, by `time.monotonic`: preparing it counts in the history.
     report : callable, optional
         Called with each `Epoch` as it ends.
 
@@ -105,8 +109,19 @@ def train(
         torch.manual_seed(seed)
         holds = _holds(network, training, train_batches)
         plan = phases(training.schedule, network.trained, training.epochs)
+        since = time.monotonic() if begun is None else begun
         module = FineTuning(
-            network, training, plan, len(train_batches), n_classes, deadline, holds, name, fingerprint or {}, report
+            network,
+            training,
+            plan,
+            len(train_batches),
+            n_classes,
+            deadline,
+            holds,
+            name,
+            fingerprint or {},
+            since,
+            report,
         )
         try:
             note = _fit(module, train_batches, val_batches, training, precision, folder, resume)

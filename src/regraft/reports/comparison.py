@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.compare import Comparison, Row
+from regraft.comparison import Comparison, Row
 from regraft.evaluation.metrics import Evaluation
 from regraft.reports.verdict import percent
 from regraft.result import Epoch, Result

@@ -76,7 +76,7 @@ class Attempts:
 
     def network(self, backbone: Backbone, training: Training) -> Fitted:
         """Try a trained network."""
-        scratch = backbone.weights.random
+        scratch = self.job.scratch
         if training.unfreeze is None and not scratch:
             training = replace(training, unfreeze=default_stage(backbone))
         training = settled(training, scratch)

@@ -40,6 +40,8 @@ class Job:
     training : Training
     seed : int
     engine : {"auto", "openvino", "torch"}
+    scratch : bool
+        Whether the network starts from nothing: all of it is trained, batch normalisation included.
     deadline : float or None
         When all must be over, by `time.monotonic`.
     folder : Path or None
@@ -64,6 +66,7 @@ class Job:
     training: Training
     seed: int
     engine: EngineName
+    scratch: bool = False
     deadline: float | None = None
     folder: Path | None = None
     resume: Path | None = None

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from regraft.heads.scoring import softmax
-from regraft.heads.temperature import fit_temperature
 from regraft.result import Attempt
 from regraft.strategies.network import Fitted, accuracy_and_loss
 
@@ -32,9 +31,10 @@ def join(parts: Sequence[Fitted], y: np.ndarray) -> Fitted:
     ----------
     Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles, 2017.
     """
-    logits = np.mean(
-        [np.log(np.maximum(part.probabilities, 1e-30)) for part in parts if part.probabilities is not None], axis=0
-    )
+    from regraft.heads.temperature import fit_temperature
+
+    found = [part.probabilities for part in parts if part.probabilities is not None]
+    logits = np.mean([np.log(np.maximum(each, 1e-30)) for each in found], axis=0)
     scale = fit_temperature(logits, y)[0]
     share = np.float32(scale / len(parts))
     tensors = {

@@ -12,7 +12,6 @@ from regraft.backbones.registry import Backbone
 from regraft.finetuning.augmentation import Augmentation
 from regraft.finetuning.settings import Training
 from regraft.heads.scoring import softmax
-from regraft.heads.temperature import fit_temperature
 from regraft.result import Attempt, Epoch
 from regraft.strategies.job import Job
 from regraft.strategies.prepared import Prepared
@@ -55,7 +54,6 @@ def fit_network(
     ----------
     job : Job
     backbone : Backbone
-        With random weights: training from scratch.
     train, val : int arrays
         Positions in the dataset.
     training : Training
@@ -71,6 +69,7 @@ def fit_network(
         Of what is wrong with the request, the weights or the place for checkpoints.
     """
     from regraft.finetuning.module import TooShort
+    from regraft.heads.temperature import fit_temperature
 
     begun = time.monotonic()
     try:
@@ -85,8 +84,9 @@ def fit_network(
     trainable = prepared.trainable(network)
     logits = prepared.logits(network, val)
     scale = fit_temperature(logits, job.y[val])[0]
-    refits = (training.refit and job.protocol != "given") or not len(job.dataset.part("val"))
-    if training.refit and refits and job.left > 1.3 * best.seconds * (1 + len(val) / len(train)):
+    # A validation part of the user's own is never learnt from.
+    refits = training.refit and not len(job.dataset.part("val"))
+    if refits and job.left > 1.3 * _again(history, best, len(val) / len(train)):
         everything = np.concatenate([train, val])
         again, second = prepared.run(everything, None, f"{name}, all images", best.epoch)
         network = network if second.note else again
@@ -94,6 +94,12 @@ def fit_network(
     probabilities = softmax(scale * logits)
     attempt = _attempt(name, probabilities, job.y[val], trainable, begun, note)
     return Fitted((tuned,), head, tensors, settings, probabilities, attempt, history, prepared.augmentation)
+
+
+def _again(history: tuple[Epoch, ...], best: Epoch, more: float) -> float:
+    """Return about how many seconds a training to the best epoch takes with a share of images more."""
+    an_epoch = (history[-1].seconds - history[0].seconds) / max(1, len(history) - 1) or best.seconds
+    return best.epoch * an_epoch * (1 + more)
 
 
 def _attempt(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,8 @@ class Prepared:
     def __init__(self, job: Job, backbone: Backbone, images: np.ndarray, training: Training, flips: bool) -> None:
         self.job, self.backbone, self.training = job, backbone, training
         self.images = np.sort(images)
-        self.scratch = backbone.weights.random
+        self.begun = time.monotonic()
+        self.scratch = job.scratch
         self.augmentation = augmentation_of(training, flips)
         self.note = ""
         self.shape: tuple[int, ...] | None = None
@@ -146,6 +148,7 @@ class Prepared:
             folder=folder,
             resume=last if last is not None and last.is_file() else None,
             fingerprint=self._fingerprint(train, training),
+            begun=self.begun,
             report=self.job.report,
         )
         if training.lora:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regraft.compare.comparison import Comparison, Row
-from regraft.compare.verdict import best_of, compared, paired
+from regraft.comparison.comparison import Comparison, Row
+from regraft.comparison.verdict import best_of, compared, paired
 from regraft.data.dataset import Dataset
 from regraft.evaluation.significance import mcnemar, paired_gain
 from regraft.result import Result

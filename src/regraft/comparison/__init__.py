@@ -11,9 +11,9 @@ from typing import Any
 
 from regraft import pipeline
 from regraft.backbones.registry import get_backbones
-from regraft.compare.comparison import Comparison, Row, Verdict
-from regraft.compare.strategies import DEFAULT, RANDOM_BACKBONE, STRATEGIES, Strategy
-from regraft.compare.verdict import compared
+from regraft.comparison.comparison import Comparison, Row, Verdict
+from regraft.comparison.strategies import DEFAULT, RANDOM_BACKBONE, STRATEGIES, Strategy
+from regraft.comparison.verdict import compared
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.errors import RegraftError, UsageError

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from regraft import __version__
-from regraft.compare.strategies import STRATEGIES
+from regraft.comparison.strategies import STRATEGIES
 from regraft.data.dataset import Dataset
 from regraft.result import Result
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from regraft import pipeline
-from regraft.compare import DEFAULT, STRATEGIES, compare
+from regraft.comparison import DEFAULT, STRATEGIES, compare
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.errors import DataError, RegraftError, UsageError

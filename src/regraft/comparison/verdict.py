@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.compare.comparison import Comparison, Row, Verdict
+from regraft.comparison.comparison import Comparison, Row, Verdict
 from regraft.data.dataset import Dataset
 from regraft.evaluation.significance import mcnemar, paired_gain
 
