@@ -11,6 +11,8 @@ Where the split is drawn at random, the figure is the mean over --seeds seeds, w
 95% interval shown is that of one split (Wilson's). Where the split is the data's own there is one run: the seed only
 deals the folds of the cross-validation. Sets that are not in DATA are left out, and said to be.
 
+With --strategy finetune the targets are 0.945 for flowers, 0.97 for signs and 0.99 for cats_dogs.
+
 Compare other defaults by hand: --backbone a+b, --head, --resize, --image-size are those of `regraft fit`.
 """
 
@@ -27,7 +29,11 @@ from typing import Any
 
 from _machine import data_folder, note, own_cache, parser, positive, show
 
-TARGETS = {"flowers": (">=", 0.91), "cats_dogs": (">=", 0.985), "signs": (">=", 0.94), "elpv": (">=", 0.85)}
+TARGETS = {
+    "probe": {"flowers": (">=", 0.91), "cats_dogs": (">=", 0.985), "signs": (">=", 0.94), "elpv": (">=", 0.85)},
+    "finetune": {"flowers": (">=", 0.945), "cats_dogs": (">=", 0.99), "signs": (">=", 0.97)},
+}
+"""By strategy; what auto gives must be as good as the better of the two."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def measure(task: Task, source: Path, seeds: int, settings: dict[str, Any]) -> d
         note(
             f"{task.name:10} seed {seed}: {test.accuracy:.4f} ({low:.4f} to {high:.4f}) of {test.n}, "
             f"log loss {test.log_loss:.3f}, head {results[-1].chosen}, "
-            f"features {results[-1].timings['features']:.1f} s, head {results[-1].timings['head']:.1f} s"
+            f"features {results[-1].timings['features']:.1f} s, learning {learning(results[-1]):.1f} s"
         )
     accuracies = [result.evaluations["test"].accuracy for result in results]
     low, high = results[0].evaluations["test"].accuracy_ci95
@@ -107,8 +113,13 @@ def measure(task: Task, source: Path, seeds: int, settings: dict[str, Any]) -> d
         f"{task.name}_n_test": results[0].n_test,
         f"{task.name}_head": "+".join(sorted({result.chosen for result in results})),
         f"{task.name}_first_s": round(walls[0], 1),
-        f"{task.name}_head_s": round(statistics.median(result.timings["head"] for result in results), 2),
+        f"{task.name}_head_s": round(statistics.median(learning(result) for result in results), 2),
     }
+
+
+def learning(result: Any) -> float:
+    """Return the seconds that the head took, or the training."""
+    return result.timings["head"] if "head" in result.timings else result.timings["training"]
 
 
 def main() -> None:
@@ -116,6 +127,7 @@ def main() -> None:
     arguments = parser(__doc__, "the folder of data sets (default: REGRAFT_DATA, or ../shared/data)", runs=None)
     arguments.add_argument("--seeds", type=positive, default=3, help="random splits (default: %(default)s)")
     arguments.add_argument("--only", metavar="NAME,NAME", help=f"of {', '.join(task.name for task in TASKS)}")
+    arguments.add_argument("--strategy", choices=("probe", "finetune", "auto"), default="probe")
     arguments.add_argument("--backbone", help="as of `regraft fit` (default: its default)")
     arguments.add_argument("--head", help="as of `regraft fit`")
     arguments.add_argument("--resize", choices=("crop", "stretch"), help="as of `regraft fit`")
@@ -125,7 +137,7 @@ def main() -> None:
     unknown = set(names) - {task.name for task in TASKS}
     if unknown:
         arguments.error(f"--only must name {', '.join(task.name for task in TASKS)}, not {', '.join(sorted(unknown))}")
-    asked = {name: getattr(given, name) for name in ("backbone", "head", "resize", "image_size")}
+    asked = {name: getattr(given, name) for name in ("strategy", "backbone", "head", "resize", "image_size")}
     settings = {name: value for name, value in asked.items() if value is not None}
     data = data_folder(given.data)
     values: dict[str, Any] = {}
@@ -138,7 +150,7 @@ def main() -> None:
                 note(f"{task.name:10} left out: it is not here")
             else:
                 values |= measure(task, source, given.seeds, settings)
-    show({**values, "seeds": given.seeds, **settings}, TARGETS, given.json)
+    show({**values, "seeds": given.seeds, **settings}, TARGETS.get(given.strategy, {}), given.json)
 
 
 if __name__ == "__main__":

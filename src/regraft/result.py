@@ -146,6 +146,11 @@ class Result:
         return self.classifier.head
 
     @property
+    def probed(self) -> bool:
+        """Whether the classifier that is kept is a head on frozen features."""
+        return not self.attempts or any(attempt.chosen and attempt.name == "probe" for attempt in self.attempts)
+
+    @property
     def backbones(self) -> tuple[Backbone, ...]:
         """The backbones whose features were used."""
         return self.classifier.backbones

@@ -42,7 +42,17 @@ def test_options_and_defaults_are_those_of_the_function(
         assert name in signature
         if isinstance(parameter, click.Option):
             assert parameter.get_default(click.Context(command)) == signature[name].default
-    python_only = {"checkpoints", "report", "labels", "progress", "announce", "command", "classifier", "self", "sources"}
+    python_only = {
+        "checkpoints",
+        "report",
+        "labels",
+        "progress",
+        "announce",
+        "command",
+        "classifier",
+        "self",
+        "sources",
+    }
     assert set(signature) - python_only == set(own)
 
 

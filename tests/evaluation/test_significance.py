@@ -29,9 +29,7 @@ def rights(both: int, only_a: int, only_b: int, neither: int) -> tuple[np.ndarra
         ((59, 6, 16, 80), -0.0621, (-0.1186, -0.0046)),
     ],
 )
-def test_published_intervals(
-    table: tuple[int, int, int, int], gain: float, interval: tuple[float, float]
-) -> None:
+def test_published_intervals(table: tuple[int, int, int, int], gain: float, interval: tuple[float, float]) -> None:
     found, (low, high) = paired_gain(*rights(*table))
     assert (round(found, 4), round(low, 4), round(high, 4)) == (gain, *interval)
 

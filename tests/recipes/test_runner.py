@@ -117,8 +117,13 @@ def test_another_backbone_comes_as_itself(recipe: Recipe, asked: list[dict[str, 
     assert scratch["image_size"] == 64
     assert "weights" not in scratch
     changed = "layer3 is a stage of resnet18: tf_efficientnet_lite0 is trained from its own."
-    assert changed in said
-    assert changed in ran.notes
+    for sentence in (
+        "tuned is run with tf_efficientnet_lite0 instead of resnet18.",
+        changed,
+        "tuned is run with random weights.",
+    ):
+        assert sentence in said
+        assert sentence in ran.notes
 
 
 def test_the_published_backbone_named_again_changes_nothing(
@@ -128,11 +133,15 @@ def test_the_published_backbone_named_again_changes_nothing(
     assert asked[0]["image_size"] == 64
     assert asked[0]["training"].unfreeze == "layer3"
     assert asked[0]["weights"] == "mine.pth"
+    said: list[str] = []
+    runner.run("colours", colours, variant="tuned", backbone="resnet18", epochs=5, announce=said.append)
+    assert said == ["colours, tuned: fine-tuned."]
 
 
 def test_epochs(recipe: Recipe, asked: list[dict[str, Any]], colours: Path) -> None:
-    runner.run("colours", colours, epochs=1)
+    ran = runner.run("colours", colours, epochs=1)
     assert [call["training"].epochs for call in asked] == [1, 1]
+    assert "scratch is trained for 1 epochs at most instead of 5." in ran.notes
     with pytest.raises(UsageError, match="--epochs must be for a variant that is trained in epochs, not frozen"):
         runner.run("colours", colours, variant="frozen", epochs=1)
     with pytest.raises(UsageError, match="--epochs must be from 1 to"):
@@ -143,6 +152,7 @@ def test_a_limit(recipe: Recipe, asked: list[dict[str, Any]], colours: Path) -> 
     runner.run("colours", colours, limit=3)
     data = asked[0]["data"]
     assert {part: len(data.part(part)) for part in ("train", "val", "test")} == {"train": 3, "val": 3, "test": 3}
+    assert data.notes[-1] == "at most 3 images of each part are used, as --limit says: 9 of 18"
     with pytest.raises(UsageError, match="--limit must be at least the number of classes"):
         runner.run("colours", colours, limit=2)
 

@@ -75,6 +75,8 @@ def make_result():
             history=(),
             attempts=(),
             augmentation=None,
+            probed=True,
+            trainable=0,
         )
         vars(result).update(changes)
         return result

@@ -281,7 +281,16 @@ def trained(make_result, **changes):
         Attempt("probe", 0.8, 0.5, 60, 3843, 12.0),
         Attempt("finetune", 0.9, 0.3, 60, 2_412_005, 190.0, chosen=True, note="stopped by the budget"),
     )
-    return make_result(**{"history": history, "attempts": attempts, "augmentation": preset("recipe"), **changes})
+    return make_result(
+        **{
+            "history": history,
+            "attempts": attempts,
+            "augmentation": preset("recipe"),
+            "probed": False,
+            "trainable": 4242,
+            **changes,
+        }
+    )
 
 
 def headings(text):
@@ -305,6 +314,14 @@ def test_the_report_of_a_probe_has_no_word_of_training(make_result):
         ]
         assert "epoch" not in Page(text).text
         assert "variant" not in Page(text).text
+
+
+def test_a_trained_network_is_not_called_a_chosen_head(make_result):
+    text = Page(html.render(trained(make_result))).text
+    assert "The network itself was trained here, 4,242 of its parameters" in text
+    assert "Heads compared, of the probe that was tried first" in text
+    assert "The head that names the classes" not in text
+    assert "The head that names the classes" in Page(html.render(make_result())).text
 
 
 def test_training_is_drawn_and_its_attempts_are_listed(make_result):

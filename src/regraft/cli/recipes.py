@@ -108,7 +108,7 @@ def _beside(ran: RecipeRun) -> list[str]:
     cells = [("variant", "figure", "published", "measured", "95% interval")]
     for row in ran.rows:
         interval = "" if row.ci95 is None else f"{row.ci95[0]:.3f} to {row.ci95[1]:.3f}"
-        measured = "-" if row.measured is None else f"{row.measured:.{1 if 'seconds' in row.metric else 3}f}"
+        measured = "-" if row.measured is None else f"{row.measured:{'.3g' if 'seconds' in row.metric else '.3f'}}"
         cells.append(
             (row.variant, _figure(row.metric, row.published_on, row.measured_on), row.says or "-", measured, interval)
         )

@@ -167,6 +167,7 @@ def _plan(
     if settings["strategy"] != "scratch":
         if backbone is not None and backbone != settings["backbone"]:
             settings["backbone"] = backbone
+            changed.append(f"{variant.name} is run with {backbone} instead of {variant.fit['backbone']}.")
             # The size was the published network's own; where it begins to be trained is a stage of that network.
             settings.pop("image_size", None)
             stage = training.get("unfreeze")
@@ -175,8 +176,11 @@ def _plan(
                 changed.append(f"{stage} is a stage of {variant.fit['backbone']}: {backbone} is trained from its own.")
         if weights is not None:
             settings["weights"] = weights
+            changed.append(f"{variant.name} is run with {'random' if weights == 'none' else 'your own'} weights.")
     if settings["strategy"] != "probe":
-        if epochs is not None:
+        if epochs is not None and epochs != training.get("epochs"):
+            was = training.get("epochs", "as many as fine-tuning itself would take")
+            changed.append(f"{variant.name} is trained for {epochs} epochs at most instead of {was}.")
             training["epochs"] = epochs
         settings["training"] = Training(**training)
     return settings, changed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -53,7 +55,11 @@ def limited(dataset: Dataset, limit: int, seed: int) -> Dataset:
     for part in SPLITS:
         index = dataset.part(part)
         kept.append(index[_even_order(dataset.y[index], seed)[:limit]])
-    return dataset.take(np.sort(np.concatenate(kept)))
+    found = dataset.take(np.sort(np.concatenate(kept)))
+    if len(found) == len(dataset):
+        return dataset
+    note = f"at most {limit} images of each part are used, as --limit says: {len(found)} of {len(dataset)}"
+    return replace(found, notes=(*found.notes, note))
 
 
 def _even_order(y: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:

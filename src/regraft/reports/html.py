@@ -154,5 +154,6 @@ def _seconds(value: float) -> str:
 
 def _settings(settings: Any) -> str:
     if isinstance(settings, Mapping):
-        return ", ".join(f"{name} = {value}" for name, value in settings.items())
+        shown = {n: f"{v:.4g}" if isinstance(v, float) else v for n, v in settings.items()}
+        return ", ".join(f"{name} = {value}" for name, value in shown.items())
     return str(settings)
