@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from regraft.backbones.preprocessing import Resize
+from regraft.backbones.preprocessing import Pixels, Resize
 from regraft.backbones.registry import DEFAULT_BACKBONE, Pool, get_backbones
 from regraft.classifier import Classifier
 from regraft.data.dataset import Skipped
@@ -107,6 +107,7 @@ def embed(
     image_size: int | None = None,
     resize: Resize | None = None,
     pool: Pool = "avg",
+    pixels: Pixels = "weights",
     skip_unreadable: bool = False,
     engine: EngineName = "auto",
     progress: Progress | None = None,
@@ -115,7 +116,7 @@ def embed(
 
     Parameters
     ----------
-    data, backbone, weights, image_size, resize, pool, skip_unreadable, engine, progress
+    data, backbone, weights, image_size, resize, pool, pixels, skip_unreadable, engine, progress
         As in `fit`; `data` may also be images without labels.
 
     Returns
@@ -127,7 +128,7 @@ def embed(
     RegraftError
         As in `fit`.
     """
-    backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool)
+    backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool, pixels=pixels)
     labels: tuple[str, ...] | None = None
     skipped: tuple[Skipped, ...] = ()
     try:

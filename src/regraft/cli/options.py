@@ -122,17 +122,15 @@ def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
                 type=click.Choice(["avg", "max", "none", "scores"]),
                 help="How the last feature map becomes a vector; none flattens it, scores takes the class scores.",
             ),
-            *_pixels_option(function),
+            option(
+                function,
+                "--pixels",
+                type=click.Choice(["weights", "0..1", "-1..1"]),
+                help="How pixels are scaled; weights: as they expect.",
+            ),
             engine_option(function),
         ]
     )
-
-
-def _pixels_option(function: Callable[..., Any]) -> list[Callable[[Any], Any]]:
-    if "pixels" not in inspect.signature(function).parameters:
-        return []
-    choices = click.Choice(["weights", "0..1", "-1..1"])
-    return [option(function, "--pixels", type=choices, help="How pixels are scaled; weights: as they expect.")]
 
 
 def engine_option(function: Callable[..., Any]) -> Callable[[Any], Any]:

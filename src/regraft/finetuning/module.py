@@ -78,7 +78,9 @@ class FineTuning(pl.LightningModule):
         self.network = network
         self.training_settings = training
         self.plan, self.steps, self.n_classes = tuple(plan), steps, n_classes
-        self.deadline, self.holds, self.name, self.report = deadline, holds, name, report
+        self.deadline, self.holds, self.name = deadline, holds, name
+        # Averaging copies the module: a function is not copied, and so neither is what a method belongs to.
+        self.report = None if report is None else (lambda epoch: report(epoch))
         self.begun, self.started = begun, time.monotonic()
         self.history: list[Epoch] = []
         self.phase = self.plan[0]
@@ -136,8 +138,12 @@ class FineTuning(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_index: int) -> None:
         """End where the time does; the trainer validates what there is then."""
-        if self.deadline is not None and self.progress >= 1:
-            self.trainer.should_stop = True
+        if self.deadline is None or self.progress < 1:
+            return
+        if self.current_epoch == 0 and batch_index + 1 < self.steps:
+            needed = (time.monotonic() - self._epoch_started) / (batch_index + 1) * self.steps
+            raise TooShort(needed, self.deadline - self._epoch_started)
+        self.trainer.should_stop = True
 
     def _check_time(self, batch_index: int) -> None:
         """Raise TooShort where the first steps show that not one epoch can be done in time."""

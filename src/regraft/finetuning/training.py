@@ -155,17 +155,12 @@ def _fit(
     resume: Path | None,
 ) -> str:
     validated = val_batches is not None
-    best = ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor="val_loss" if validated else None,
-        save_last=True,
-        save_top_k=1 if validated else 0,
-        enable_version_counter=False,
-    )
-    callbacks: list[pl.Callback] = [best]
+    # Lightning's own save_last follows the best epoch only: a training that got no better would begin anew.
+    last = ModelCheckpoint(folder, filename=Path(LAST).stem, enable_version_counter=False)
+    callbacks: list[pl.Callback] = [last]
     if validated:
-        callbacks.append(EarlyStopping("val_loss", patience=training.patience, check_finite=False))
+        best = ModelCheckpoint(folder, filename="best", monitor="val_loss", enable_version_counter=False)
+        callbacks = [best, last, EarlyStopping("val_loss", patience=training.patience, check_finite=False)]
     if training.average:
         steps = (training.epochs or 1) * module.steps
         callbacks.insert(0, EMAWeightAveraging(decay=min(0.999, max(0.5, 1 - 10 / steps))))
@@ -190,7 +185,7 @@ def _fit(
             f"The checkpoints must be written where there is room, but {folder} cannot ({error.strerror or error}); "
             "choose another place with --out."
         ) from error
-    kept = best.best_model_path
+    kept = (best if validated else last).best_model_path
     if kept and Path(kept).is_file():
         state = torch.load(kept, map_location="cpu", weights_only=True)["state_dict"]
         module.load_state_dict(state)

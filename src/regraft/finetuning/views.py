@@ -127,7 +127,7 @@ def _kept(file: Path, n: int, count: int) -> np.ndarray | None:
     try:
         values = np.load(file, mmap_mode="r", allow_pickle=False)
         os.utime(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None
     return values if values.dtype == np.uint16 and values.ndim == 3 and values.shape[:2] == (n, count) else None
 

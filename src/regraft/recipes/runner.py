@@ -179,8 +179,10 @@ def _plan(
             changed.append(f"{variant.name} is run with {'random' if weights == 'none' else 'your own'} weights.")
     if settings["strategy"] != "probe":
         if epochs is not None and epochs != training.get("epochs"):
-            was = training.get("epochs", "as many as fine-tuning itself would take")
-            changed.append(f"{variant.name} is trained for {epochs} epochs at most instead of {was}.")
+            many = f"{epochs} epoch{'s' * (epochs != 1)}"
+            changed.append(
+                f"{variant.name} is trained for {many} at most instead of {training.get('epochs', 'its own')}."
+            )
             training["epochs"] = epochs
         settings["training"] = Training(**training)
     return settings, changed
