@@ -160,6 +160,7 @@ def fit(
     weights = "none" if strategy == "scratch" else weights
     backbones = get_backbones(names, weights=weights, image_size=image_size, resize=resize, pool=pool, pixels=pixels)
     check_stage(backbones, training)
+    folder = checkpoint_folder(checkpoints, resume)
     dataset = read_source(
         data,
         labels=labels,
@@ -214,7 +215,7 @@ def fit(
             engine=engine,
             scratch=strategy == "scratch",
             deadline=None if budget is None else clock + budget - reserve(budget, len(dataset)),
-            folder=checkpoint_folder(checkpoints, resume),
+            folder=folder,
             resume=None if resume is None else Path(resume),
             progress=progress,
             announce=announce,

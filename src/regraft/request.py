@@ -24,9 +24,6 @@ DEFAULT = {
 AUTO: dict[str, dict[str, Any]] = {"logistic": {}, "centroid": {}, "knn": {}}
 """The heads that are compared where none is named."""
 
-SHORTEST_BUDGET = 5.0
-"""Seconds: even a probe of a few images takes as long where the networks are loaded first."""
-
 
 def check_request(
     strategy: str,
@@ -48,6 +45,10 @@ def check_request(
     if budget is not None and not budget > 0:
         raise UsageError(f"--budget must be a time above 0, such as 90s, 5m or 1h, not {budget:g}.")
     if strategy != "probe":
+        if training.epochs == 1 and training.schedule != "together":
+            raise UsageError(f"--schedule {training.schedule} must have 2 epochs or more, not 1; raise --epochs.")
+        if training.mix == "cutmix" and training.unfreeze == "head":
+            raise UsageError("--mix must be mixup or none where the head alone is trained: there is no plane to cut.")
         if head not in ("auto", "logistic", "mlp"):
             raise UsageError(f"--head must be logistic or mlp where a network is trained, not {head}.")
         if strategy == "scratch" and training.regularize != "none":
@@ -68,17 +69,24 @@ def check_request(
 
 
 def check_stage(backbones: tuple[Backbone, ...], training: Training) -> None:
-    """Raise UsageError, with the valid names, unless each network has the stage that training is to begin at."""
-    if training.unfreeze in (None, "head", "all"):
+    """Raise UsageError unless each network has the stage that training begins at, and layers for adapters."""
+    if training.unfreeze in (None, "head", "all") and not training.lora:
         return
-    import timm
     import torch
 
+    from regraft.backbones import vision
     from regraft.backbones.stages import stages_from
+    from regraft.finetuning.adapters import linear_layers
 
     for backbone in backbones:
         with torch.device("meta"):
-            stages_from(timm.create_model(backbone.architecture, pretrained=False), training.unfreeze)
+            network = vision.timm.create_model(backbone.architecture, pretrained=False)
+        trained = stages_from(network, training.unfreeze or "all")
+        if training.lora and not linear_layers(network, trained):
+            raise UsageError(
+                f"--lora must have linear layers to adapt, but {backbone.name} has none; choose a backbone with linear "
+                "layers, such as convnext_tiny or a vision transformer, or leave --lora out."
+            )
 
 
 def heads_of(head: str, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:

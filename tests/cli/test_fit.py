@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -312,7 +313,121 @@ def test_ctrl_c_leaves_nothing_half_done(cli: Cli, draw_classes: Callable[..., P
     _, said = running.communicate(timeout=60)
     assert running.returncode == 1
     assert "Traceback" not in said
-    assert said.strip() == "Error: Interrupted; nothing half-done is left behind."
+    assert said.strip() == "Error: Interrupted; only a training's checkpoints are left behind."
     assert list((tmp_path / "place").iterdir()) == []
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
     assert cli(*arguments).code == 0
+
+
+# --- training -----------------------------------------------------------------------------------
+
+SCRATCH = (
+    *("--strategy", "scratch", "--backbone", "cnn3", "--image-size", "40", "--batch-size", "8"),
+    *("--precision", "f32", "--patience", "1000"),
+)
+
+
+@pytest.fixture
+def parts(tmp_path: Path, draw_classes: Callable[..., Path]) -> Path:
+    """Return a folder of train/, val/ and test/: 8, 4 and 4 images a class."""
+    for part, count, seed in (("train", 8, 0), ("val", 4, 50), ("test", 4, 90)):
+        draw_classes(tmp_path / "data" / part, count, seed=seed)
+    return tmp_path / "data"
+
+
+def test_a_training_is_told_as_it_goes_and_leaves_no_checkpoints(cli: Cli, parts: Path, tmp_path: Path) -> None:
+    ran = cli("fit", parts, *SCRATCH, "--epochs", "2", "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    assert f"Checkpoints: {tmp_path / 'run.training'} (to go on after an interruption: --resume " in ran.out
+    assert "  epoch   1  all: training loss " in ran.out
+    assert "  epoch   2  all: training loss " in ran.out
+    assert "chosen  from scratch · cnn3: validation " in ran.out
+    assert not (tmp_path / "run.training").exists()
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"model.regraft", "report.html", "result.json"}
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["strategy"], [epoch["epoch"] for epoch in result["history"]]) == ("scratch", [1, 2])
+    assert cli("predict", tmp_path / "run" / "model.regraft", parts / "test" / "red").code == 0
+
+
+def test_a_killed_training_goes_on(cli: Cli, parts: Path, tmp_path: Path) -> None:
+    options = ("fit", str(parts), *SCRATCH, "--epochs", "30", "--out", str(tmp_path / "run"))
+    running = subprocess.Popen(
+        [sys.executable, "-m", "regraft", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    place = tmp_path / "run.training"
+    try:
+        while not list(place.glob("*/last.ckpt")):
+            assert running.poll() is None
+            time.sleep(0.01)
+    finally:
+        running.kill()
+        running.wait()
+    assert not (tmp_path / "run").exists()
+    (place / "mine.txt").write_text("not a checkpoint")
+    ran = cli(*options, "--resume", place)
+    assert ran.code == 0, ran.err
+    epochs = [int(line.split()[1]) for line in ran.out.splitlines() if line.startswith("  epoch ")]
+    assert epochs == list(range(epochs[0], 31))
+    assert epochs[0] > 1
+    history = json.loads((tmp_path / "run" / "result.json").read_text())["history"]
+    assert [epoch["epoch"] for epoch in history] == list(range(1, 31))
+    assert [path.name for path in place.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has another Ctrl-C")
+def test_ctrl_c_while_training(parts: Path, tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-u", "-m", "regraft", "fit", parts, *SCRATCH, "--epochs", "9999", "--out", tmp_path / "run"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+    )
+    assert running.stdout is not None
+    assert any("  epoch   2" in line for line in running.stdout)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert said.strip().startswith("Error: Interrupted")
+    assert "Traceback" not in said
+    assert not (tmp_path / "run").exists()
+    assert list((tmp_path / "run.training").glob("*/last.ckpt"))
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("--strategy", "finetune", "--budget", "0"), 2, "--budget must be a time above 0, such as 90s, 5m or 1.5h"),
+        (("--strategy", "finetune", "--budget", "soon"), 2, "not 'soon'; a number alone is seconds"),
+        (("--budget", "5m"), 2, "--budget is for training a network, but --strategy is probe"),
+        (("--epochs", "3"), 2, "--epochs is for training a network, but --strategy is probe; use --strategy finetune"),
+        (("--no-average",), 2, "--average is for training a network, but --strategy is probe"),
+        (("--strategy", "scratch", "--resume", "."), 2, "--resume must name the folder of a training"),
+        (("--strategy", "magic"), 2, "'magic' is not one of 'probe', 'auto', 'finetune', 'scratch'"),
+        (("--strategy", "finetune", "--batch-size", "1"), 2, "--batch-size must be from 2 to 4096, not 1"),
+        (("--strategy", "scratch", "--head", "knn"), 2, "--head must be logistic or mlp where a network is trained"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_trainings_are_told(
+    cli: Cli, colours: Path, tmp_path: Path, options: tuple[str, ...], code: int, words: str
+) -> None:
+    ran = cli("fit", colours, *options, "--out", tmp_path / "run")
+    assert ran.code == code
+    assert words in ran.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_stage_is_told_before_the_data_are_read(cli: Cli, tmp_path: Path) -> None:
+    ran = cli("fit", tmp_path / "absent", *ONE, "--strategy", "finetune", "--unfreeze", "blocks.9")
+    assert ran.code == 2
+    assert "--unfreeze must be head, all or one of this network's stages (conv_stem, bn1, blocks.0" in ran.err
+    assert "not 'blocks.9'. Did you mean 'blocks." in ran.err
+
+
+def test_checkpoints_that_cannot_be_written(cli: Cli, parts: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.training").write_text("a file in the way")
+    ran = cli("fit", parts, *SCRATCH, "--epochs", "1", "--out", tmp_path / "run")
+    assert ran.code == 1
+    assert "The checkpoints must be written where folders can be made, but " in ran.err
+    assert (tmp_path / "run.training").read_text() == "a file in the way"

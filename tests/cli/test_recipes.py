@@ -73,8 +73,10 @@ def test_a_run_prints_figures_side_by_side(
     options = ("--backbone", "tf_efficientnet_lite0", "--limit", "5", "--epochs", "2", "--out", tmp_path / "run")
     ran = cli("recipes", "run", "dog-breeds-inception", "--data", colours, *options)
     assert ran.code == 0, ran.err
-    said, header, val, test, f1, *notes, seconds, report, model = ran.out.splitlines()
+    said, network, epochs, header, val, test, f1, *notes, seconds, report, model = ran.out.splitlines()
     assert said == "dog-breeds-inception, frozen: as published."
+    assert network == "frozen is run with tf_efficientnet_lite0 instead of inception_v3."
+    assert epochs == "frozen is trained for 2 epochs at most instead of 15."
     assert header.split("  ")[0] == "variant"
     accuracy = fitted.evaluations["test"].accuracy
     low, high = fitted.evaluations["test"].accuracy_ci95

@@ -16,6 +16,7 @@ from regraft.finetuning.network import lower_part
 from regraft.finetuning.views import TooSlow, compute_views
 
 IMAGES = [np.random.default_rng(i).integers(0, 256, (40, 40, 3), np.uint8) for i in range(5)]
+PLAIN = Augmentation()
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def root(tmp_path):
 def views(below, root):
     """Return a function that computes views with torch, whose float32 needs no conversion."""
 
-    def compute(examples=IMAGES, augmentation=Augmentation(), count=1, backbone=below, **settings):
+    def compute(examples=IMAGES, augmentation=PLAIN, count=1, backbone=below, **settings):
         return compute_views(examples, backbone, augmentation, count, engine="torch", root=root, **settings)
 
     return compute
@@ -132,7 +133,7 @@ def test_a_disk_without_room(views, root, monkeypatch):
     expected = np.array(views().values)
     shutil.rmtree(root / "views")
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)

@@ -141,7 +141,7 @@ def test_the_published_backbone_named_again_changes_nothing(
 def test_epochs(recipe: Recipe, asked: list[dict[str, Any]], colours: Path) -> None:
     ran = runner.run("colours", colours, epochs=1)
     assert [call["training"].epochs for call in asked] == [1, 1]
-    assert "scratch is trained for 1 epochs at most instead of 5." in ran.notes
+    assert "scratch is trained for 1 epoch at most instead of 5." in ran.notes
     with pytest.raises(UsageError, match="--epochs must be for a variant that is trained in epochs, not frozen"):
         runner.run("colours", colours, variant="frozen", epochs=1)
     with pytest.raises(UsageError, match="--epochs must be from 1 to"):

@@ -67,7 +67,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _complain("Interrupted; nothing half-done is left behind.")
+        _complain("Interrupted; only a training's checkpoints are left behind.")
         sys.exit(1)
     except RegraftError as error:
         _complain(str(error))

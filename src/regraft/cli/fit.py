@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +95,19 @@ def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: 
         )
     folder = write_run(result, folder if trains else out)
     if checkpoints is not None:
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        _forget(Path(checkpoints))
     if as_json:
         print_json({**result.to_dict(), "out": str(folder)})
     else:
         show(result, folder)
+
+
+def _forget(checkpoints: Path) -> None:
+    """Delete the checkpoints of a training that has ended, and their folder unless something else is in it."""
+    for file in checkpoints.glob("*/last.ckpt"):
+        shutil.rmtree(file.parent, ignore_errors=True)
+    with suppress(OSError):
+        checkpoints.rmdir()
 
 
 def _learning(times: dict[str, float]) -> str:

@@ -36,7 +36,7 @@ _FEATURES = re.compile(r"[0-9a-f]{32}\.sqlite(-wal|-shm|-journal)?")
 _ENGINE = re.compile(r"[0-9a-f]{32}|new-\w+")
 _GRAPH = re.compile(r"(f32|bf16|bf16-12)\.(xml|bin)|\d+\.blob")
 _VIEWS = re.compile(r"([0-9a-f]{32}|new-\w+)\.npy")
-_SETTLED = re.compile(r"[0-9a-f]{32}\.(openvino|torch)\.json")
+_SETTLED = re.compile(r"[0-9a-f]{32}\.(openvino|torch|training-[\w.]+)\.json")
 
 
 def cache_root() -> Path:

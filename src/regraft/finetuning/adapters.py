@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -38,7 +39,7 @@ def add_adapters(network: TrainedNetwork, rank: int) -> int:
     ----------
     Hu et al., LoRA: low-rank adaptation of large language models, 2021.
     """
-    layers = [] if network.body is None else _linear_layers(network)
+    layers = [] if network.body is None else linear_layers(network.body.network, network.trained)
     if network.body is None or not layers:
         kind = "" if network.body is None else type(network.body.network).__name__
         what = f"stages of {kind} without them are" if kind else "the head alone is"
@@ -77,11 +78,11 @@ def merge_adapters(network: TrainedNetwork) -> None:
     network.adapters = False
 
 
-def _linear_layers(network: TrainedNetwork) -> list[str]:
-    """Return the names of the linear layers of the trained stages."""
+def linear_layers(network: nn.Module, stages: Sequence[str]) -> list[str]:
+    """Return the names of the linear layers of some stages of a network."""
     return [
         f"{stage}.{name}" if name else stage
-        for stage in network.trained
-        for name, layer in network.stage(stage).named_modules()
+        for stage in stages
+        for name, layer in network.get_submodule(stage).named_modules()
         if isinstance(layer, nn.Linear)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+import signal
 import tempfile
 import time
 import warnings
@@ -172,6 +173,7 @@ def _fit(
         default_root_dir=folder,
     )
     note = ""
+    on_interrupt = signal.getsignal(signal.SIGINT)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -180,13 +182,20 @@ def _fit(
             )
     except (Diverged, TooShort) as stopped:
         note = str(stopped)
+    except SystemExit as stopped:
+        if not isinstance(stopped.__context__, KeyboardInterrupt):
+            raise
+        # Lightning makes an exit of Ctrl-C, and leaves the process deaf to the next one.
+        signal.signal(signal.SIGINT, on_interrupt)
+        raise KeyboardInterrupt from stopped
     except OSError as error:
         raise RegraftError(
             f"The checkpoints must be written where there is room, but {folder} cannot ({error.strerror or error}); "
             "choose another place with --out."
         ) from error
-    kept = (best if validated else last).best_model_path
-    if kept and Path(kept).is_file():
+    # By its name, since the folder may have been moved before the training was gone on with.
+    kept = folder / Path((best if validated else last).best_model_path or "none").name
+    if kept.is_file():
         state = torch.load(kept, map_location="cpu", weights_only=True)["state_dict"]
         module.load_state_dict(state)
     return note

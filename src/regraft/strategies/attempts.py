@@ -78,7 +78,7 @@ class Attempts:
         """Try a trained network."""
         scratch = self.job.scratch
         if training.unfreeze is None and not scratch:
-            training = replace(training, unfreeze=default_stage(backbone))
+            training = replace(training, unfreeze=ALL if training.lora else default_stage(backbone))
         training = settled(training, scratch)
         name = f"{_called(training, scratch)} · {backbone.name}{self.label}"
         flips = training.flips == "on" or (training.flips == "auto" and self._flips_do_no_harm(training))

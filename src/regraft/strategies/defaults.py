@@ -9,7 +9,7 @@ from regraft.backbones.stage_names import ALL, HEAD
 from regraft.finetuning.augmentation import Augmentation, preset
 from regraft.finetuning.settings import Training
 
-TRAINED_SHARE = 0.6
+TRAINED_SHARE = 0.2
 """By default the topmost stages are trained that hold this share of the backbone's parameters."""
 
 

@@ -101,6 +101,7 @@ class Prepared:
                 if count == 1:
                     raise TooShort(error.needed, self.job.left) from error
                 count //= 2
+                self.note = f"{count} views of each image were kept, for more there was no time."
 
     def run(self, train: np.ndarray, val: np.ndarray | None, name: str, epochs: int | None = None) -> Any:
         """Train a new network on some of the images; return it as it was after its best epoch, and how it went.
@@ -121,7 +122,10 @@ class Prepared:
         from regraft.finetuning.training import LAST
         from regraft.finetuning.training import train as train_network
 
-        training = self.training if epochs is None else replace(self.training, epochs=epochs)
+        training = self.training
+        if epochs is not None:
+            # A schedule of several phases has no fewer than two epochs, even if the first was the best.
+            training = replace(training, epochs=max(epochs, 1 if training.schedule == "together" else 2))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.job.seed)
             network = self._network(train)
@@ -130,7 +134,10 @@ class Prepared:
         batches = train_loader(self._batches(train, plain=False), training.batch_size, self.job.seed)
         validation = None if val is None else validation_loader(self._batches(val, plain=True), training.batch_size)
         sample, _ = next(iter(batches))
-        record = engine_folder(self.backbone).with_suffix(f".{network.trained[0] if network.trained else HEAD}.json")
+        part = network.trained[0] if network.trained else HEAD
+        record = engine_folder(self.backbone).with_suffix(
+            f".training-{part}{'' if self.views is not None else '.whole'}.json"
+        )
         settled, form = precision.settle(network, sample, training.precision, record)
         network = network.to(memory_format=form)
         folder = None if self.job.folder is None else self.job.folder / _slug(name)

@@ -51,7 +51,7 @@ def _cross_validate(job: Job, strategy: str, begun: float) -> Outcome:
     for number, (train, test) in enumerate(pairs):
         # Each round may take its share of the time; the last one is the classifier that is kept.
         share = None if job.deadline is None else time.monotonic() + job.left / (len(pairs) + 1 - number)
-        part = replace(job, deadline=share, announce=None)
+        part = replace(job, deadline=share, announce=None, report=None, notes=[])
         fold = _try(part, strategy, train, np.arange(0), f", fold {number + 1}")
         probabilities[test] = _scores(fold.best, _predict(part, fold.best, test))
         predicted[test] = True

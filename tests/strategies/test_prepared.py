@@ -1,0 +1,142 @@
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from regraft.errors import UsageError
+from regraft.finetuning import views as views_module
+from regraft.finetuning.module import TooShort
+from regraft.finetuning.settings import Training
+from regraft.finetuning.views import TooSlow
+from regraft.strategies import prepared as module
+from regraft.strategies.defaults import settled
+from regraft.strategies.prepared import Prepared
+
+
+@pytest.fixture
+def prepare(make_job, parts):
+    def make(job=None, flips=False, backbone=None, **training):
+        job = job or make_job()
+        given = settled(Training(**{"epochs": 1, "precision": "f32", "unfreeze": "layer4", **training}), False)
+        return Prepared(job, backbone or job.backbones[0], np.concatenate(parts), given, flips)
+
+    return make
+
+
+def test_what_passes_the_cut_is_computed_for_all_images(prepare):
+    found = prepare(views=3)
+    assert found.views.values.shape[:2] == (36, 3)
+    assert found.plain.values.shape[:2] == (36, 1)
+    assert found.note == ""
+
+
+def test_without_augmentation_one_view_is_enough(prepare):
+    found = prepare(augment="none", views=3)
+    assert found.views is found.plain
+
+
+@pytest.mark.parametrize("training", [{"cut": False}, {"unfreeze": "all"}])
+def test_where_nothing_is_cut_there_are_no_views(prepare, training):
+    found = prepare(**training)
+    assert found.views is None
+    assert found.note == ""
+
+
+def test_fewer_views_where_they_would_be_too_large(prepare, monkeypatch):
+    one = prepare(augment="none").plain
+    monkeypatch.setattr(module, "LARGEST_VIEWS", 2 * 36 * 2 * one.values.shape[2] + 1)
+    found = prepare(views=4)
+    assert found.views.values.shape[1] == 2
+    assert found.note == "2 views of each image were kept instead of 4, to stay below 6 GB."
+
+
+def test_a_network_that_cannot_be_cut_runs_whole(prepare, monkeypatch, parts):
+    from regraft.backbones.stages import CannotCut
+    from regraft.finetuning import network
+
+    def fail(*_):
+        raise CannotCut("no chain")
+
+    monkeypatch.setattr(network, "lower_part", fail)
+    found = prepare()
+    assert found.views is None
+    assert found.note == "The network cannot be cut there (no chain), so all of it ran in every epoch."
+    tuned, trained = found.run(*parts, "tuned")
+    assert trained.best is not None
+    assert tuned.takes_pixels
+
+
+def test_where_views_take_too_long_there_are_fewer(prepare, make_job, monkeypatch):
+    asked = []
+    compute = views_module.compute_views
+
+    def slow(*arguments, **settings):
+        asked.append(arguments[3])
+        if arguments[3] > 1:
+            raise TooSlow(100.0)
+        return compute(*arguments, **settings)
+
+    monkeypatch.setattr(views_module, "compute_views", slow)
+    assert prepare(views=4).views.values.shape[1] == 1
+    assert asked == [1, 4, 2, 1]
+    monkeypatch.setattr(views_module, "compute_views", lambda *_, **__: (_ for _ in ()).throw(TooSlow(100.0)))
+    with pytest.raises(TooShort, match="one epoch takes about 100 s, and 60 s are left"):
+        prepare(make_job(deadline=time.monotonic() + 60.4))
+
+
+def test_the_head_starts_from_a_probe(prepare, parts, make_job):
+    job = make_job()
+    network = prepare()._network(parts[0])
+    from regraft.heads.logistic import LogisticHead
+
+    head = LogisticHead(powers=(1.0,), seed=0).fit(job.features.values[parts[0]], job.y[parts[0]])
+    np.testing.assert_allclose(network.head[0].weight.detach().numpy(), head.state()[0]["coef"], rtol=1e-4, atol=1e-5)
+    found = prepare().logits(network, parts[1])
+    # Before any step, it says what the probe says.
+    expected = head.predict_proba(job.features.values[parts[1]])
+    assert (found.argmax(1) == expected.argmax(1)).all()
+
+
+def test_the_same_seed_gives_the_same_network(prepare, parts):
+    states = [prepare().run(*parts, "tuned")[0].state_dict() for _ in range(2)]
+    assert all((tensor == states[1][name]).all() for name, tensor in states[0].items())
+
+
+def test_fingerprints_name_what_differs(prepare, parts, make_job):
+    train = parts[0]
+    base = prepare()
+    one = base._fingerprint(train, base.training)
+    assert one == prepare()._fingerprint(train, base.training)
+
+    def differs(other, index=train):
+        found = other._fingerprint(index, other.training)
+        return [what for what in one if one[what] != found[what]]
+
+    assert differs(base, train[:-1]) == ["data set"]
+    assert differs(prepare(make_job(seed=1))) == ["way of training"]
+    assert differs(prepare(label_smoothing=0.2)) == ["way of training"]
+    assert differs(prepare(flips=True)) == ["way of training"]
+    backbone = make_job().backbones[0]
+    smaller = replace(backbone, preprocessing=replace(backbone.preprocessing, size=48))
+    assert differs(prepare(backbone=smaller)) == ["backbone"]
+
+
+def test_adapters_need_linear_layers(prepare, parts):
+    with pytest.raises(UsageError, match="--lora must have linear layers in the trained stages, but stages of ResNet"):
+        prepare(lora=2).run(*parts, "tuned")
+
+
+def test_what_was_trained_is_counted(prepare, parts):
+    found = prepare()
+    network, _ = found.run(*parts, "tuned")
+    expected = sum(p.numel() for p in network.stage("layer4").parameters())
+    head = sum(p.numel() for p in network.head.parameters())
+    assert found.trainable(network) == expected + head
+
+
+def test_checkpoints_of_an_attempt_have_a_folder(prepare, parts, make_job, tmp_path):
+    prepare(make_job(folder=tmp_path)).run(*parts, "fine-tuned from layer4 · test_resnet, fold 1")
+    [folder] = tmp_path.iterdir()
+    assert folder.name == "fine-tuned-from-layer4---test-resnet--fold-1"
+    assert {file.name for file in folder.iterdir()} == {"best.ckpt", "last.ckpt"}
