@@ -285,13 +285,13 @@ def test_a_loss_that_is_no_number_in_the_first_epoch_keeps_the_probe(
             UsageError,
             "--resume must name the folder of a training that was interrupted, but absent",
         ),
-        ({"training": training(lora=2)}, UsageError, "--lora must have linear layers in the trained stages"),
+        ({"training": training(lora=2)}, UsageError, "--lora must have linear layers to adapt"),
         (
             {"training": training(schedule="gradual")},
             UsageError,
             "--schedule gradual must have 2 epochs or more, not 1",
         ),
-        ({"training": training(unfreeze="head", mix="cutmix")}, UsageError, "use --mix mixup"),
+        ({"training": training(unfreeze="head", mix="cutmix")}, UsageError, "--mix must be mixup or none where"),
     ],
     ids=lambda value: str(value)[:50],
 )

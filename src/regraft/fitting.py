@@ -97,8 +97,8 @@ def fit(
     budget : float, optional
         Seconds that all may take; the best classifier until then is kept.
     backbone : str, optional
-        A name, or several joined by "+": their features stand side by side. Default: two small ones for the probe
-        and auto, the first of them for fine-tuning, and a small convolutional network from scratch.
+        A name, or several joined by "+": their features stand side by side. Default: two small ones, and
+        a small convolutional network from scratch.
     weights : path or "none", optional
         A local weights file, or "none" for random weights.
     image_size : int, optional

@@ -32,7 +32,8 @@ class Epoch:
     epoch : int
         From 1 on.
     train_loss, val_loss, val_accuracy : float
-        Cross-entropy in nats (of augmented training images; of plain validation images), and a share.
+        Cross-entropy in nats of augmented training images, and of plain validation images after the temperature that
+        suits them best; a share.
     learning_rate : float
         Of the topmost stage, at the end of the pass.
     seconds : float

@@ -16,6 +16,7 @@ from regraft.finetuning.network import TrainedNetwork
 from regraft.finetuning.regularization import L2SP, Delta
 from regraft.finetuning.schedules import Phase, phase_at, rate_factor, rates
 from regraft.finetuning.settings import Training
+from regraft.heads.temperature import fit_temperature
 from regraft.result import Epoch
 
 
@@ -194,7 +195,9 @@ class FineTuning(pl.LightningModule):
         """Log loss and accuracy, by which the best epoch is chosen."""
         logits = torch.cat([logits for logits, _ in self._validated])
         targets = torch.cat([targets for _, targets in self._validated])
-        loss = float(cross_entropy(logits, targets))
+        # After the best temperature: probabilities are divided by it in the end, so an epoch is judged by how well it
+        # separates the classes, not by how sure it is of itself.
+        loss = fit_temperature(logits.numpy(), targets.numpy())[1] if logits.isfinite().all() else math.nan
         accuracy = float((logits.argmax(1) == targets).float().mean())
         if not math.isfinite(loss):
             raise Diverged(self.global_step, self.current_epoch + 1)

@@ -12,6 +12,11 @@ from regraft.finetuning.settings import Training
 TRAINED_SHARE = 0.2
 """By default the topmost stages are trained that hold this share of the backbone's parameters."""
 
+# Measured on flowers (5 folds of 1,000 images, one standard error 0.008): Lite0's probe 0.915; trained from blocks.6
+# 0.936 at 1e-3 and at 3e-3 (12 s a fold), 0.922 at 3e-4; from blocks.5 0.931 at 1e-3 (72 s a fold on a busy machine).
+# From blocks.6 at 1e-3: Lite1 0.928, Lite2 0.941; the mean logits of Lite0 and Lite1 0.940, of Lite0 and Lite2 0.948,
+# of all three 0.944.
+
 
 def settled(training: Training, scratch: bool) -> Training:
     """Return the training with what the user left open: fine-tuning is gentle and short, from scratch neither."""
@@ -21,7 +26,9 @@ def settled(training: Training, scratch: bool) -> Training:
         )
     if training.unfreeze == HEAD:
         return training.settled(epochs=20, learning_rate=1e-3, weight_decay=0.01, augment="light")
-    return training.settled(epochs=8, learning_rate=3e-4, weight_decay=0.05, augment="light")
+    # What is near the pixels is general and must change little.
+    rate = 3e-4 if training.unfreeze == ALL else 1e-3
+    return training.settled(epochs=8, learning_rate=rate, weight_decay=0.05, augment="light")
 
 
 def default_stage(backbone: Backbone) -> str:
