@@ -15,7 +15,7 @@ from regraft.recipes.recipe import Variant, load, names
 SIZE = 75
 """The least that Inception-v3 takes; the published sizes would take minutes and gigabytes."""
 
-VARIANTS = [(name, variant) for name in names() for variant in load(name).variants]
+VARIANTS = [(name, variant) for name in names() for variant in load(name).variants.values()]
 
 
 def _graph(variant: Variant) -> TrainedNetwork:

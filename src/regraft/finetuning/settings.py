@@ -66,7 +66,7 @@ class Training:
         Of that.
     lora : int
         Rank of the low-rank adapters that are trained instead of the linear layers; 0 for none.
-    patience : int
+    patience : int, optional
         Epochs without a better validation loss after which training ends.
     average : bool
         Whether the weights are averaged over the last steps.
@@ -99,7 +99,7 @@ class Training:
     regularize: str = "none"
     strength: float = 0.01
     lora: int = 0
-    patience: int = 5
+    patience: int | None = None
     average: bool = True
     clip: float = 1.0
     precision: str = "auto"

@@ -100,7 +100,7 @@ def train(
     RegraftError
         If the checkpoints cannot be written.
     """
-    assert training.epochs is not None
+    assert training.epochs is not None and training.patience is not None
     if resume is not None:
         check_checkpoint(resume, fingerprint or {})
     temporary = None
@@ -161,7 +161,7 @@ def _fit(
     callbacks: list[pl.Callback] = [last]
     if validated:
         best = ModelCheckpoint(folder, filename="best", monitor="val_loss", enable_version_counter=False)
-        callbacks = [best, last, EarlyStopping("val_loss", patience=training.patience, check_finite=False)]
+        callbacks = [best, last, EarlyStopping("val_loss", patience=training.patience or 1, check_finite=False)]
     if training.average:
         steps = (training.epochs or 1) * module.steps
         callbacks.insert(0, EMAWeightAveraging(decay=min(0.999, max(0.5, 1 - 10 / steps))))

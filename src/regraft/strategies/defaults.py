@@ -22,13 +22,13 @@ def settled(training: Training, scratch: bool) -> Training:
     """Return the training with what the user left open: fine-tuning is gentle and short, from scratch neither."""
     if scratch:
         return replace(training, unfreeze=ALL).settled(
-            epochs=30, learning_rate=1e-3, weight_decay=0.05, augment="light"
+            epochs=40, learning_rate=1e-3, weight_decay=0.05, augment="light", patience=15
         )
     if training.unfreeze == HEAD:
-        return training.settled(epochs=20, learning_rate=1e-3, weight_decay=0.01, augment="light")
+        return training.settled(epochs=20, learning_rate=1e-3, weight_decay=0.01, augment="light", patience=5)
     # What is near the pixels is general and must change little.
     rate = 3e-4 if training.unfreeze == ALL else 1e-3
-    return training.settled(epochs=8, learning_rate=rate, weight_decay=0.05, augment="light")
+    return training.settled(epochs=8, learning_rate=rate, weight_decay=0.05, augment="light", patience=5)
 
 
 def default_stage(backbone: Backbone) -> str:

@@ -92,18 +92,18 @@ def _finetune(attempts: Attempts, probe: Fitted) -> None:
     job = attempts.job
     tuned = [attempts.network(backbone, job.training) for backbone in job.backbones]
     sound = [fitted for fitted in tuned if fitted.probabilities is not None]
-    if len(sound) > 1 and all(joinable(fitted) for fitted in sound):
-        sound.append(attempts.join(sound))
     if not sound:
         job.say("Nothing came of the training, so the probe is kept.")
         return
-    last = sound[-1]
-    if attempts.is_better(probe, last):
+    kept = min(sound, key=lambda fitted: (-fitted.attempt.accuracy, fitted.attempt.log_loss))
+    if len(sound) > 1 and all(joinable(fitted) for fitted in sound):
+        kept = attempts.join(sound)
+    if attempts.is_better(probe, kept):
         job.say(
             f"On the {len(attempts.val)} validation images the probe did better ({probe.attempt.accuracy:.3f}) than "
-            f"fine-tuning ({last.attempt.accuracy:.3f}): fine-tuning is kept as asked, but does not pay here."
+            f"fine-tuning ({kept.attempt.accuracy:.3f}): fine-tuning is kept as asked, but does not pay here."
         )
-    attempts.kept = last
+    attempts.kept = kept
 
 
 def _auto(attempts: Attempts) -> None:
