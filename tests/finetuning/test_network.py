@@ -92,6 +92,9 @@ def test_a_network_that_cannot_be_cut(monkeypatch):
         def forward_features(self, x):
             return x + self.b(self.a(x))
 
+        def forward_head(self, x, pre_logits):
+            return x.mean((2, 3))
+
     backbone = backbone_of("test_resnet")
     monkeypatch.setattr(type(backbone), "build", lambda self: Skipping())
     with pytest.raises(CannotCut, match="the two parts do not make the whole"):

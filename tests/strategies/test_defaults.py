@@ -10,7 +10,12 @@ from regraft.strategies.defaults import augmentation_of, default_stage, settled
 
 @pytest.mark.parametrize(
     ("scratch", "unfreeze", "epochs", "rate", "decay"),
-    [(True, None, 30, 1e-3, 0.05), (False, "head", 20, 1e-3, 0.01), (False, "layer4", 8, 3e-4, 0.05)],
+    [
+        (True, None, 40, 1e-3, 0.05),
+        (False, "head", 20, 1e-3, 0.01),
+        (False, "layer4", 8, 1e-3, 0.05),
+        (False, "all", 8, 3e-4, 0.05),
+    ],
 )
 def test_what_is_left_open_is_settled_by_what_is_trained(scratch, unfreeze, epochs, rate, decay):
     found = settled(Training(unfreeze=unfreeze), scratch)
