@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from regraft.errors import RegraftError, UsageError
@@ -81,6 +83,22 @@ def write_run(result: Result, out: str | Path | None = None) -> Path:
         If the place cannot be written.
     """
     folder = new_run_folder(result.dataset.name, out)
+    with whole(folder) as new:
+        result.classifier.save(new / MODEL)
+        html.write(result, new / REPORT)
+        (new / FIGURES).write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """Yield a new folder beside the one that is wanted; it takes that one's place if all went well, else it goes.
+
+    Raises
+    ------
+    RegraftError
+        If the place cannot be written.
+    """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -88,12 +106,9 @@ def write_run(result: Result, out: str | Path | None = None) -> Path:
     except OSError as error:
         raise _unwritable(folder, error.strerror) from error
     try:
-        result.classifier.save(new / MODEL)
-        html.write(result, new / REPORT)
-        (new / FIGURES).write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
+        yield new
         new.rename(folder)
     except OSError as error:
         raise _unwritable(folder, error.strerror) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
-    return folder

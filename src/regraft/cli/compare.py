@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import click
 from regraft.cli.options import JSON, QUIET, duration, option, print_json, progress_bar, say, source_options
 from regraft.comparison import STRATEGIES, Comparison, Row, compare
 from regraft.reports.comparison import PAGE, PICTURE, p_value, write
-from regraft.runs import new_run_folder
+from regraft.runs import new_run_folder, whole
 
 
 class _Names(click.ParamType):
@@ -50,22 +49,13 @@ def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: 
             command=shlex.join(["regraft", *sys.argv[1:]]),
             **settings,
         )
-    folder = _write(found, new_run_folder(found.dataset.name, out))
+    folder = new_run_folder(found.dataset.name, out)
+    with whole(folder) as new:
+        write(found, new)
     if as_json:
         print_json({**found.to_dict(), "out": str(folder)})
     else:
         _show(found, folder)
-
-
-def _write(found: Comparison, folder: Path) -> Path:
-    """Write the run, whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-        new = Path(beside) / "run"
-        new.mkdir()
-        write(found, new)
-        new.rename(folder)
-    return folder
 
 
 def _show(found: Comparison, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,10 @@ from regraft.errors import DataError
 from regraft.evaluation.intervals import wilson
 
 
-def mcnemar(right_a: npt.ArrayLike, right_b: npt.ArrayLike) -> float:
-    """Return the exact two-sided p value that two classifiers are right equally often.
+def mcnemar(
+    right_a: npt.ArrayLike, right_b: npt.ArrayLike, alternative: Literal["two-sided", "greater"] = "two-sided"
+) -> float:
+    """Return the exact p value that two classifiers are right equally often.
 
     Only the images that one names correctly and the other does not say anything about the difference:
     were the two equally good, each would win such an image as a fair coin falls.
@@ -21,6 +24,8 @@ def mcnemar(right_a: npt.ArrayLike, right_b: npt.ArrayLike) -> float:
     ----------
     right_a, right_b : bool array of shape (n,)
         Whether each classifier is right, image by image.
+    alternative : {"two-sided", "greater"}
+        Whether either may be the better one, or only the first.
 
     Returns
     -------
@@ -41,7 +46,7 @@ def mcnemar(right_a: npt.ArrayLike, right_b: npt.ArrayLike) -> float:
     _, only_a, only_b, _ = _table(right_a, right_b)
     if only_a + only_b == 0:
         return 1.0
-    return float(binomtest(only_a, only_a + only_b, 0.5).pvalue)
+    return float(binomtest(only_a, only_a + only_b, alternative=alternative).pvalue)
 
 
 def paired_gain(right_a: npt.ArrayLike, right_b: npt.ArrayLike) -> tuple[float, tuple[float, float]]:

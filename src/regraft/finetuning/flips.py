@@ -10,6 +10,7 @@ import numpy as np
 
 from regraft.data.images import decode, read_bytes
 from regraft.errors import DataError
+from regraft.evaluation.significance import mcnemar
 
 LEVEL = 0.05
 """Mirrored images being worse by chance this rarely counts as harm."""
@@ -75,8 +76,6 @@ def check_flips(images: Sequence[Any], y: np.ndarray, predict: Callable[[list[np
     ----------
     Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages", 1947.
     """
-    from scipy.stats import binomtest
-
     y = np.asarray(y)
     if not len(images) or len(images) != len(y):
         raise DataError(
@@ -87,6 +86,5 @@ def check_flips(images: Sequence[Any], y: np.ndarray, predict: Callable[[list[np
     mirrored = [np.ascontiguousarray(image[:, ::-1]) for image in plain]
     right = predict(plain).argmax(axis=1) == y
     still = predict(mirrored).argmax(axis=1) == y
-    lost, won = int((right & ~still).sum()), int((~right & still).sum())
-    p_value = float(binomtest(lost, lost + won, alternative="greater").pvalue) if lost + won else 1.0
+    p_value = mcnemar(right, still, alternative="greater")
     return Flips(len(y), float(right.mean()), float(still.mean()), p_value, p_value < LEVEL)

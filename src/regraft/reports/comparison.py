@@ -13,6 +13,7 @@ import numpy as np
 
 from regraft.comparison import Comparison, Row
 from regraft.evaluation.metrics import Evaluation
+from regraft.reports.html import template
 from regraft.reports.verdict import percent
 from regraft.result import Epoch, Result
 
@@ -107,17 +108,13 @@ def how_long(seconds: float) -> str:
 
 
 def _template(name: str) -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=percent, number=_number, p_value=p_value, printable=_printable)
-    return environment.get_template(name)
+    filters: dict[str, Callable[..., Any]] = {
+        "percent": percent,
+        "number": _number,
+        "p_value": p_value,
+        "printable": _printable,
+    }
+    return template(name, filters)
 
 
 def _context(comparison: Comparison) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 import os
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,17 @@ def render(result: Any, model: str = MODEL) -> str:
     str
         The page. Names in it may hold surrogate escapes; `write` deals with those.
     """
+    filters: dict[str, Callable[..., Any]] = {
+        "percent": percent,
+        "number": _number,
+        "seconds": _seconds,
+        "settings": _settings,
+    }
+    return template("report.html", filters).render(_context(result), model=model)
+
+
+def template(name: str, filters: Mapping[str, Callable[..., Any]]) -> Any:
+    """Return one of the templates beside this file; what is put into it is escaped."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -51,8 +62,8 @@ def render(result: Any, model: str = MODEL) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, number=_number, seconds=_seconds, settings=_settings)
-    return environment.get_template("report.html").render(_context(result), model=model)
+    environment.filters.update(filters)
+    return environment.get_template(name)
 
 
 def write(result: Any, path: str | os.PathLike[str], model: str = MODEL) -> Path:
