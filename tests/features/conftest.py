@@ -137,6 +137,21 @@ def encoded() -> Callable[..., bytes]:
     return encode
 
 
+def _features(engine: Any, pixels: np.ndarray, batch: int = 5) -> np.ndarray:
+    found: dict[int, np.ndarray] = {}
+    engine.start(lambda tags, values: found.update(zip(tags, values, strict=True)))
+    for start in range(0, len(pixels), batch):
+        engine.submit(list(range(start, min(start + batch, len(pixels)))), pixels[start : start + batch])
+    engine.finish()
+    return np.stack([found[tag] for tag in range(len(pixels))])
+
+
+@pytest.fixture(scope="session")
+def features() -> Callable[..., np.ndarray]:
+    """Return a function that has an engine give the features (n, d) of pixels, put in order by their tags."""
+    return _features
+
+
 @pytest.fixture(scope="session")
 def photos() -> list[np.ndarray]:
     """Sixteen crops of the two photographs that scikit-learn carries."""

@@ -25,16 +25,6 @@ def pixels_of(backbone, images):
     return np.stack([backbone.preprocessing.apply(image) for image in images])
 
 
-def features(engine, pixels, batch=5):
-    """The features (n, d) of pixels, put in order by their tags."""
-    found = {}
-    engine.start(lambda tags, values: found.update(zip(tags, values, strict=True)))
-    for start in range(0, len(pixels), batch):
-        engine.submit(list(range(start, min(start + batch, len(pixels)))), pixels[start : start + batch])
-    engine.finish()
-    return np.stack([found[tag] for tag in range(len(pixels))])
-
-
 def by_torch(backbone, pixels):
     with torch.no_grad():
         return FeatureNetwork(backbone.build(), backbone).eval()(torch.from_numpy(pixels).float()).numpy()
@@ -52,7 +42,7 @@ def lite0_pixels(lite0, photos):
 # --- the same features ------------------------------------------------------------------------------
 
 
-def test_float32_features_are_torchs(lite0, lite0_pixels):
+def test_float32_features_are_torchs(lite0, lite0_pixels, features):
     engine = OpenVINOEngine(lite0, "f32")
     assert (engine.name, engine.precision, engine.width) == ("openvino", "f32", 1280)
     found = features(engine, lite0_pixels)
@@ -61,7 +51,7 @@ def test_float32_features_are_torchs(lite0, lite0_pixels):
 
 
 @pytest.mark.parametrize(("name", "pool"), [("test_resnet", "max"), ("test_vit", "avg"), ("test_mambaout", "none")])
-def test_float32_features_of_other_kinds_of_networks_are_torchs(name, pool, photos):
+def test_float32_features_of_other_kinds_of_networks_are_torchs(name, pool, photos, features):
     backbone = get_backbones(name, weights="none", pool=pool)[0]
     pixels = pixels_of(backbone, photos[::4])
     found = features(OpenVINOEngine(backbone, "f32"), pixels)
@@ -71,14 +61,14 @@ def test_float32_features_of_other_kinds_of_networks_are_torchs(name, pool, phot
 
 
 @pytest.mark.parametrize("batch", [1, 7, 16, 40])
-def test_batches_of_any_size_come_back_under_their_tags(batch, lite0, lite0_pixels):
+def test_batches_of_any_size_come_back_under_their_tags(batch, lite0, lite0_pixels, features):
     several = np.concatenate([lite0_pixels[:8]] * 2)
     found = features(OpenVINOEngine(lite0, "f32"), several, batch)
     assert np.allclose(found[:8], found[8:], atol=1e-3)
     assert worst_cosine(found[:8], features(OpenVINOEngine(lite0, "f32"), several[:8], 8)) > 0.9999
 
 
-def test_an_engine_can_start_again(lite0, lite0_pixels):
+def test_an_engine_can_start_again(lite0, lite0_pixels, features):
     engine = OpenVINOEngine(lite0, "f32")
     first, second = features(engine, lite0_pixels[:3]), features(engine, lite0_pixels[:3])
     assert np.allclose(first, second, atol=1e-4)
@@ -86,7 +76,7 @@ def test_an_engine_can_start_again(lite0, lite0_pixels):
 
 
 @pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "tf_efficientnet_lite1"])
-def test_the_processors_own_precision_agrees_with_float32(name, photos, cache):
+def test_the_processors_own_precision_agrees_with_float32(name, photos, cache, features):
     """The default's two networks, in what is settled for them here."""
     if precisions() == ("f32",):
         pytest.skip("this processor has no faster precision")
@@ -98,7 +88,7 @@ def test_the_processors_own_precision_agrees_with_float32(name, photos, cache):
     assert mean_cosine(found, features(OpenVINOEngine(backbone, "f32"), pixels)) >= MINIMUM_COSINE
 
 
-def test_the_processors_own_precision_agrees_on_solar_cells(lite0, cache):
+def test_the_processors_own_precision_agrees_on_solar_cells(lite0, cache, features):
     elpv = pytest.importorskip("elpv_dataset")
     if precisions() == ("f32",):
         pytest.skip("this processor has no faster precision")
@@ -135,7 +125,7 @@ def conversions(monkeypatch):
 
 
 @pytest.fixture
-def gives_means(small, photos):
+def gives_means(small, photos, features):
     """Return a function that says whether an engine works."""
     pixels = pixels_of(small, photos[:4])
     return lambda engine: np.allclose(features(engine, pixels), pixels.mean((1, 2)), atol=0.01)

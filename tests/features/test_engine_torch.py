@@ -16,16 +16,6 @@ def pixels(small, photos):
     return np.stack([small.preprocessing.apply(photo) for photo in photos])
 
 
-def features(engine, pixels, batch=5):
-    """The features (n, d) of pixels, put in order by their tags."""
-    found = {}
-    engine.start(lambda tags, values: found.update(zip(tags, values, strict=True)))
-    for start in range(0, len(pixels), batch):
-        engine.submit(list(range(start, min(start + batch, len(pixels)))), pixels[start : start + batch])
-    engine.finish()
-    return np.stack([found[tag] for tag in range(len(pixels))])
-
-
 @pytest.fixture(scope="module")
 def expected(small, pixels):
     with torch.no_grad():
@@ -33,7 +23,7 @@ def expected(small, pixels):
 
 
 @pytest.mark.parametrize("batch", [1, 5, 16])
-def test_gives_the_networks_features(batch, small, pixels, expected):
+def test_gives_the_networks_features(batch, small, pixels, expected, features):
     engine = TorchEngine(small, "f32", device="cpu")
     found = features(engine, pixels, batch)
     assert found.dtype == np.float32
@@ -41,14 +31,14 @@ def test_gives_the_networks_features(batch, small, pixels, expected):
     assert np.allclose(found, expected, atol=1e-4)
 
 
-def test_reduced_precision_comes_out_as_float32_and_close(small, pixels, expected):
+def test_reduced_precision_comes_out_as_float32_and_close(small, pixels, expected, features):
     found = features(TorchEngine(small, "bf16", device="cpu"), pixels)
     assert found.dtype == np.float32
     assert not np.array_equal(found, expected)
     assert np.allclose(found, expected, atol=0.05 * np.abs(expected).max())
 
 
-def test_takes_pixels_that_are_no_block_of_memory(small, pixels, expected):
+def test_takes_pixels_that_are_no_block_of_memory(small, pixels, expected, features):
     found = features(TorchEngine(small, "f32", device="cpu"), np.repeat(pixels, 2, axis=2)[:, :, ::2])
     assert np.allclose(found, expected, atol=1e-4)
 

@@ -20,7 +20,7 @@ from regraft.comparison import Comparison, Row
 from regraft.comparison.verdict import compared
 from regraft.data.dataset import Dataset
 from regraft.evaluation.metrics import evaluate
-from regraft.reports.comparison import Scale, how_long, p_value, picture, render, write
+from regraft.reports.comparison import Scale, p_value, picture, render, write
 from regraft.result import Attempt, Epoch
 
 Make = Callable[..., Comparison]
@@ -179,11 +179,6 @@ def test_a_verdict_without_a_pair(make: Make) -> None:
     assert "Whether transfer pays cannot be said" in page
     assert "each the best of its kind" not in page
     assert "in the same folds" in page
-
-
-@pytest.mark.parametrize(("seconds", "said"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (64, "64 s"), (130.4, "2 min 10 s")])
-def test_times(seconds: float, said: str) -> None:
-    assert how_long(seconds) == said
 
 
 def test_p_values() -> None:

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from regraft.reports.verdict import how_evaluated, percent, verdict
+from regraft.reports.verdict import how_evaluated, how_long, number, percent, verdict
 
 
 def result_of(confusion, interval, protocol="holdout", balanced=None):
@@ -98,3 +98,15 @@ def test_how_it_was_evaluated(protocol, n_val, said):
     words = how_evaluated(result)
     assert said in words
     assert ("no part in training" in words) == (protocol != "cross-validation")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.004, "< 0.01 s"), (0.04, "0.04 s"), (9.44, "9.4 s"), (64, "64 s"), (130.4, "2 min 10 s")]
+)
+def test_times(seconds, said):
+    assert how_long(seconds) == said
+
+
+@pytest.mark.parametrize(("value", "said"), [(None, "–"), (float("nan"), "–"), (1234.5678, "1,234.568")])
+def test_numbers(value, said):
+    assert number(value) == said

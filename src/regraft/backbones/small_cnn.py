@@ -98,7 +98,8 @@ def _side_after(size: int, blocks: int) -> int:
 
 
 def _block(before: int, width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, width, 3), nn.ReLU(), nn.MaxPool2d(2))
+    # The greatest of four is the same before and after ReLU, which is cheaper on a quarter of the values.
+    return nn.Sequential(nn.Conv2d(before, width, 3), nn.MaxPool2d(2), nn.ReLU())
 
 
 def _dense(before: int, units: int, dropout: float) -> nn.Sequential:

@@ -31,8 +31,8 @@ class Strategy:
 
 
 STRATEGIES: dict[str, Strategy] = {
-    "scratch": Strategy("scratch", Training(augment="none"), transfers=False, small=True),
-    "scratch-augmented": Strategy("scratch", Training(augment="recipe"), transfers=False, small=True),
+    "scratch": Strategy("scratch", Training(augment="none", epochs=20, patience=5), transfers=False, small=True),
+    "scratch-augmented": Strategy("scratch", Training(augment="recipe", epochs=25), transfers=False, small=True),
     "random-backbone": Strategy("scratch", transfers=False),
     "probe": Strategy("probe"),
     "frozen-augmented": Strategy("finetune", Training(unfreeze="head", augment="light")),

@@ -14,7 +14,7 @@ import numpy as np
 from regraft.comparison import Comparison, Row
 from regraft.evaluation.metrics import Evaluation
 from regraft.reports.html import template
-from regraft.reports.verdict import percent
+from regraft.reports.verdict import number, percent
 from regraft.result import Epoch, Result
 
 PAGE = "comparison.html"
@@ -88,7 +88,6 @@ def render(comparison: Comparison) -> str:
     return _template("comparison.html").render(
         _context(comparison),
         failed=[row for row in comparison.rows if row.error],
-        seconds=how_long,
         curves=_learning(histories, comparison) if histories else [],
         losses=[_losses(row, history) for row, history in histories],
     )
@@ -99,22 +98,8 @@ def picture(comparison: Comparison) -> str:
     return _template("comparison.svg.html").render(_context(comparison))
 
 
-def how_long(seconds: float) -> str:
-    """Return seconds as people say them."""
-    if seconds >= 120:
-        minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes} min {rest} s"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-
-
 def _template(name: str) -> Any:
-    filters: dict[str, Callable[..., Any]] = {
-        "percent": percent,
-        "number": _number,
-        "p_value": p_value,
-        "printable": _printable,
-    }
-    return template(name, filters)
+    return template(name, p_value=p_value, printable=_printable)
 
 
 def _context(comparison: Comparison) -> dict[str, Any]:
@@ -144,10 +129,6 @@ def _scale(rows: Sequence[Row]) -> Scale:
     return Scale(math.floor(10 * min(lowest, 0.8)) / 10)
 
 
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
-
-
 def _printable(text: str) -> str:
     # A folder's name may hold control characters, with which XML would be none.
     return "".join(character for character in text if character.isprintable())
@@ -166,7 +147,7 @@ def _roc(rows: Sequence[Row], comparison: Comparison) -> Plot | None:
         found = _mean_roc(row.result.evaluations["test"])
         if found is not None:
             path = _path(*found, lambda x: x, lambda y: y)
-            lines.append(Line(row.strategy, f"AUC {_number(row.auc)}", path, _styles(comparison)[row.strategy]))
+            lines.append(Line(row.strategy, f"AUC {number(row.auc)}", path, _styles(comparison)[row.strategy]))
     if not lines:
         return None
     ticks = tuple(Tick(share * SIDE, f"{share:g}") for share in (0, 0.5, 1))
@@ -201,7 +182,7 @@ def _learning(histories: Sequence[tuple[Row, list[Epoch]]], comparison: Comparis
     styles, plots = _styles(comparison), []
     for title, name, shown in (
         ("Validation accuracy", "val_accuracy", percent),
-        ("Validation loss", "val_loss", _number),
+        ("Validation loss", "val_loss", number),
     ):
         series = []
         for row, epochs in histories:

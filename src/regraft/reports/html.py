@@ -13,7 +13,7 @@ from typing import Any
 
 from regraft.evaluation.intervals import wilson
 from regraft.reports import figures, pictures
-from regraft.reports.verdict import how_evaluated, percent, verdict
+from regraft.reports.verdict import how_evaluated, how_long, number, percent, verdict
 
 MODEL = "model.regraft"
 
@@ -42,16 +42,10 @@ def render(result: Any, model: str = MODEL) -> str:
     str
         The page. Names in it may hold surrogate escapes; `write` deals with those.
     """
-    filters: dict[str, Callable[..., Any]] = {
-        "percent": percent,
-        "number": _number,
-        "seconds": _seconds,
-        "settings": _settings,
-    }
-    return template("report.html", filters).render(_context(result), model=model)
+    return template("report.html", settings=_settings).render(_context(result), model=model)
 
 
-def template(name: str, filters: Mapping[str, Callable[..., Any]]) -> Any:
+def template(name: str, **filters: Callable[..., Any]) -> Any:
     """Return one of the templates beside this file; what is put into it is escaped."""
     import jinja2
 
@@ -62,7 +56,7 @@ def template(name: str, filters: Mapping[str, Callable[..., Any]]) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(filters)
+    environment.filters.update(percent=percent, number=number, seconds=how_long, **filters)
     return environment.get_template(name)
 
 
@@ -150,17 +144,6 @@ def _versions(result: Any) -> str:
         except metadata.PackageNotFoundError:
             continue
     return ", ".join(found)
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
-
-
-def _seconds(value: float) -> str:
-    if value >= 120:
-        minutes, seconds = divmod(round(value), 60)
-        return f"{minutes} min {seconds} s"
-    return f"{value:.0f} s" if value >= 10 else f"{value:.2g} s" if value >= 0.01 else "< 0.01 s"
 
 
 def _settings(settings: Any) -> str:

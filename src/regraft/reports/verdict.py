@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,19 @@ def percent(share: float, decimals: int = 0) -> str:
             return "<0.1%" if share < 0.5 else ">99.9%"
         return percent(share, 1)
     return number + "%"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with its thousands apart, or a dash where there is none."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"
+
+
+def how_long(seconds: float) -> str:
+    """Return seconds as people say them."""
+    if seconds >= 120:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s" if seconds >= 0.01 else "< 0.01 s"
 
 
 def verdict(result: Any) -> Verdict:
