@@ -446,6 +446,18 @@ def test_a_resumed_training_goes_on_and_ends_as_if_nothing_had_happened(tmp_path
         assert torch.allclose(tensor, copied(case.network)[name], rtol=1e-4, atol=1e-6), name
 
 
+def test_the_time_before_an_interruption_counts(tmp_path):
+    last = interrupted(tmp_path, vectors)
+    checkpoint = torch.load(last, weights_only=True)
+    for epoch in checkpoint["history"]:
+        epoch["seconds"] += 100
+    torch.save(checkpoint, last)
+    found = vectors().train(settings(epochs=5), folder=tmp_path, resume=last)
+    seconds = [epoch.seconds for epoch in found.history]
+    assert seconds == sorted(seconds)
+    assert seconds[0] > 100
+
+
 def test_a_finished_training_is_taken_as_it_is(tmp_path):
     case = vectors(val_y=WRONG)
     expected = case.train(folder=tmp_path)

@@ -19,21 +19,22 @@ def prepare(make_job, parts):
     def make(job=None, flips=False, backbone=None, **training):
         job = job or make_job()
         given = settled(Training(**{"epochs": 1, "precision": "f32", "unfreeze": "layer4", **training}), False)
-        return Prepared(job, backbone or job.backbones[0], np.concatenate(parts), given, flips)
+        return Prepared(job, backbone or job.backbones[0], *parts, given, flips)
 
     return make
 
 
-def test_what_passes_the_cut_is_computed_for_all_images(prepare):
+def test_what_passes_the_cut_is_varied_for_training_and_plain_for_validation(prepare):
     found = prepare(views=3)
-    assert found.views.values.shape[:2] == (36, 3)
-    assert found.plain.values.shape[:2] == (36, 1)
+    assert found.views.values.shape[:2] == (24, 3)
+    assert found.plain.values.shape[:2] == (12, 1)
     assert found.note == ""
 
 
 def test_without_augmentation_one_view_is_enough(prepare):
     found = prepare(augment="none", views=3)
     assert found.views is found.plain
+    assert found.views.values.shape[:2] == (36, 1)
 
 
 @pytest.mark.parametrize("training", [{"cut": False}, {"unfreeze": "all"}])
@@ -45,7 +46,7 @@ def test_where_nothing_is_cut_there_are_no_views(prepare, training):
 
 def test_fewer_views_where_they_would_be_too_large(prepare, monkeypatch):
     one = prepare(augment="none").plain
-    monkeypatch.setattr(module, "LARGEST_VIEWS", 2 * 36 * 2 * one.values.shape[2] + 1)
+    monkeypatch.setattr(module, "LARGEST_VIEWS", 2 * 24 * 2 * one.values.shape[2] + 1)
     found = prepare(views=4)
     assert found.views.values.shape[1] == 2
     assert found.note == "2 views of each image were kept instead of 4, to stay below 6 GB."

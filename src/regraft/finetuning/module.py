@@ -224,8 +224,10 @@ class FineTuning(pl.LightningModule):
         checkpoint["history"] = [vars(epoch) for epoch in self.history]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up the history."""
+        """Take up the history, and the time that it took."""
         self.history = [Epoch(**epoch) for epoch in checkpoint.get("history", [])]
+        if self.history:
+            self.begun = time.monotonic() - self.history[-1].seconds
 
 
 def _as_floats(inputs: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ from regraft.strategies.joining import join
 from regraft.strategies.network import Fitted, accuracy_and_loss, fit_network
 
 if TYPE_CHECKING:
-    from regraft.heads.selection import Candidate
+    from regraft.heads.selection import Candidate, Selection
 
 SHORTEST = 5.0
 """Seconds below which no training is begun."""
@@ -58,7 +59,7 @@ class Attempts:
         job, begun = self.job, time.monotonic()
         assert job.features is not None
         values = job.features.values
-        first = select(job.dataset, values, self.train, job.heads, job.seed)
+        first = self._first_probe
         probabilities = first.head.predict_proba(values[self.val])
         everything = np.concatenate([self.train, self.val])
         selection = select(job.dataset, values, np.sort(everything), job.heads, job.seed) if self.refits else first
@@ -68,6 +69,13 @@ class Attempts:
         trainable = sum(array.size for array in tensors.values())
         attempt = Attempt("probe", accuracy, loss, len(self.val), trainable, time.monotonic() - begun)
         return self._tried(Fitted(job.backbones, selection.name, tensors, settings, probabilities, attempt))
+
+    @cached_property
+    def _first_probe(self) -> Selection:
+        """The probe that has not seen the validation images."""
+        job = self.job
+        assert job.features is not None
+        return select(job.dataset, job.features.values, self.train, job.heads, job.seed)
 
     @property
     def refits(self) -> bool:
@@ -109,7 +117,7 @@ class Attempts:
             side = max(b.preprocessing.short_side for b in job.backbones)
             shown = np.random.default_rng(job.seed).permutation(self.val)[:FLIPS_TRIED]
             images = [decode(read_bytes(job.dataset.examples[int(i)]), side) for i in shown]
-            head = select(job.dataset, job.features.values, self.train, job.heads, job.seed).head
+            head = self._first_probe.head
             precisions = job.features.precisions
 
             def predict(arrays: list[np.ndarray]) -> np.ndarray:

@@ -72,8 +72,11 @@ def fit_network(
     from regraft.heads.temperature import fit_temperature
 
     begun = time.monotonic()
+    # A validation part of the user's own is never learnt from.
+    refits = training.refit and not len(job.dataset.part("val"))
+    everything = np.concatenate([train, val])
     try:
-        prepared = Prepared(job, backbone, np.concatenate([train, val]), training, flips)
+        prepared = Prepared(job, backbone, everything if refits else train, val, training, flips)
         network, trained = prepared.run(train, val, name)
         note, history = " ".join(filter(None, (prepared.note, trained.note))), trained.history
         best = trained.best
@@ -84,10 +87,7 @@ def fit_network(
     trainable = prepared.trainable(network)
     logits = prepared.logits(network, val)
     scale = fit_temperature(logits, job.y[val])[0]
-    # A validation part of the user's own is never learnt from.
-    refits = training.refit and not len(job.dataset.part("val"))
     if refits and job.left > 1.3 * _again(history, best, len(val) / len(train)):
-        everything = np.concatenate([train, val])
         again, second = prepared.run(everything, None, f"{name}, all images", best.epoch)
         network = network if second.note else again
     tuned, head, tensors, settings = prepared.parts(network, scale)

@@ -39,20 +39,24 @@ class Prepared:
     ----------
     job : Job
     backbone : Backbone
-    images : int array
-        Positions of the images to be trained on and validated on.
+    learnt, val : int arrays
+        Positions of the images to be trained on, and of those to be validated on; an image may be both, in turn.
     training : Training
         Settled.
     flips : bool
         Whether images may be mirrored.
     """
 
-    def __init__(self, job: Job, backbone: Backbone, images: np.ndarray, training: Training, flips: bool) -> None:
+    def __init__(
+        self, job: Job, backbone: Backbone, learnt: np.ndarray, val: np.ndarray, training: Training, flips: bool
+    ) -> None:
         self.job, self.backbone, self.training = job, backbone, training
-        self.images = np.sort(images)
         self.begun = time.monotonic()
         self.scratch = job.scratch
         self.augmentation = augmentation_of(training, flips)
+        self.learnt, self.val = np.sort(learnt), np.sort(val)
+        if self.augmentation.off:
+            self.learnt = self.val = np.union1d(learnt, val)
         self.note = ""
         self.shape: tuple[int, ...] | None = None
         self.views: Views | None = None
@@ -74,18 +78,18 @@ class Prepared:
         if below is None:
             return
         wanted = 1 if self.augmentation.off else self.training.views
-        self.plain = self._views(below, Augmentation(), 1)
-        size = self.plain.values.shape[2] * 2 * len(self.images)
+        self.plain = self._views(below, self.val, Augmentation(), 1)
+        size = self.plain.values.shape[2] * 2 * len(self.learnt)
         count = max(1, min(wanted, LARGEST_VIEWS // size))
         if count < wanted:
             self.note = f"{count} views of each image were kept instead of {wanted}, to stay below 6 GB."
-        self.views = self.plain if self.augmentation.off else self._views(below, self.augmentation, count)
+        self.views = self.plain if self.augmentation.off else self._views(below, self.learnt, self.augmentation, count)
 
-    def _views(self, below: Backbone, augmentation: Augmentation, count: int) -> Views:
+    def _views(self, below: Backbone, images: np.ndarray, augmentation: Augmentation, count: int) -> Views:
         from regraft.finetuning.module import TooShort
         from regraft.finetuning.views import TooSlow, compute_views
 
-        examples = [self.job.dataset.examples[int(i)] for i in self.images]
+        examples = [self.job.dataset.examples[int(i)] for i in images]
         while True:
             try:
                 return compute_views(
@@ -209,8 +213,8 @@ class Prepared:
 
         y = self.job.y[positions]
         if self.views is not None and self.plain is not None:
-            rows = np.searchsorted(self.images, positions)
-            return CutBatches(self.plain if plain else self.views, rows, y, self.shape)
+            views, images = (self.plain, self.val) if plain else (self.views, self.learnt)
+            return CutBatches(views, np.searchsorted(images, positions), y, self.shape)
         augmentation = Augmentation() if plain else self.augmentation
         examples = [self.job.dataset.examples[int(i)] for i in positions]
         return ImageBatches(examples, y, self.backbone.preprocessing, augmentation, self.job.seed)
