@@ -7,6 +7,7 @@ import math
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from PIL import Image
 import regraft
 from regraft.backbones.registry import get_backbones
 from regraft.errors import DataError, RegraftError, UsageError
+from regraft.finetuning import training as finetuning
 from regraft.finetuning.module import FineTuning
 from regraft.finetuning.settings import Training
 from regraft.persistence import packed
+from regraft.request import Strategy
 from regraft.result import Epoch, Result
 
 Draw = Callable[..., Path]
@@ -232,15 +235,37 @@ def test_the_user_s_own_validation_part_is_chosen_by_and_never_learnt_from(
 
 @pytest.mark.parametrize("batch_size", [2, 8])
 def test_a_budget_too_small_for_an_epoch_keeps_the_probe(
-    tune: Callable[..., Result], split: Path, batch_size: int
+    tune: Callable[..., Result], split: Path, batch_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = tune(split, budget=0.01, training=training(batch_size=batch_size, epochs=500))
+    whole = finetuning.train
+
+    def hurried(*arguments: Any, **settings: Any) -> finetuning.Trained:
+        return whole(*arguments, **{**settings, "deadline": time.monotonic() + 0.001})
+
+    monkeypatch.setattr(finetuning, "train", hurried)
+    result = tune(split, budget=600.0, training=training(batch_size=batch_size, epochs=500))
     assert [attempt.chosen for attempt in result.attempts] == [True, False]
     assert "one epoch takes about" in result.attempts[1].note
     assert result.notes[-1] == "Nothing came of the training, so the probe is kept."
     assert result.history == ()
     assert result.evaluations["test"].n == 12
     assert len(result.classifier.predict(split / "test" / "red")) == 4
+
+
+@pytest.mark.parametrize("strategy", ["finetune", "auto"])
+def test_a_budget_that_is_over_after_the_features(split: Path, strategy: Strategy) -> None:
+    said: list[str] = []
+    two = "tf_efficientnet_lite0+tf_efficientnet_lite1"
+    result = regraft.fit(split, strategy=strategy, backbone=two, budget=0.001, announce=said.append)
+    assert [attempt.name for attempt in result.attempts] == ["probe"]
+    assert [backbone.name for backbone in result.classifier.backbones] == ["tf_efficientnet_lite0"]
+    expected = [
+        "The budget leaves no time for tf_efficientnet_lite1, so it was left out.",
+        "The features alone took longer than the budget of 0.001 s.",
+        "The budget leaves no time to train tf_efficientnet_lite0.",
+    ]
+    assert [sentence for sentence in result.notes if "udget" in sentence] == expected
+    assert [sentence.removeprefix("Note: ") for sentence in said if "udget" in sentence] == expected
 
 
 def test_a_budget_too_small_for_scratch(tune: Callable[..., Result], split: Path) -> None:

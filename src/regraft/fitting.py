@@ -23,7 +23,7 @@ from regraft.data.sources import read_source
 from regraft.evaluation import metrics
 from regraft.evaluation.metrics import Evaluation
 from regraft.features.engines import EngineName, engine_name
-from regraft.features.extraction import Features, extract
+from regraft.features.extraction import Features
 from regraft.features.streaming import Progress
 from regraft.finetuning.settings import Training
 from regraft.probe import probe
@@ -40,6 +40,7 @@ from regraft.request import (
     reserve,
 )
 from regraft.result import Attempt, Epoch, Result
+from regraft.strategies.anytime import extract_within
 from regraft.strategies.job import Job
 from regraft.strategies.network import Fitted
 from regraft.strategies.outcome import Outcome
@@ -177,25 +178,29 @@ def fit(
     for sentence in describe(dataset, protocol):
         say(sentence)
     if strategy == "scratch":
-        features = None
+        features, hurried = None, []
         bad = unreadable(dataset.examples, dataset.names, max(b.preprocessing.short_side for b in backbones))
         index, left_out = np.setdiff1d(np.arange(len(dataset)), list(bad)), tuple(bad.values())
     else:
-        features = extract(
+        features, affordable = extract_within(
             dataset.examples,
             dataset.names,
             backbones,
+            float("inf") if budget is None else clock + budget,
             engine=engine,
             skip_unreadable=skip_unreadable,
             progress=progress,
         )
-        index, left_out = features.index, features.skipped
+        hurried = [f"The budget leaves no time for {b.name}, so it was left out." for b in backbones[len(affordable) :]]
+        if budget is not None and time.monotonic() > clock + budget:
+            hurried.append(f"The features alone took longer than the budget of {budget:g} s.")
+        index, left_out, backbones = features.index, features.skipped, affordable
     extracted = time.perf_counter()
     all_skipped = dataset.skipped + left_out
     check_skipped(len(dataset) + len(dataset.skipped), all_skipped, skip_unreadable)
     dataset = replace(dataset.take(index), skipped=all_skipped)
     check_classes(dataset)
-    warned = _warnings(strategy, backbones, features, dataset)
+    warned = hurried + _warnings(strategy, backbones, features, dataset)
     for sentence in warned:
         say(sentence)
     if features is not None and strategy == "probe":

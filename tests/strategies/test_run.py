@@ -150,8 +150,25 @@ def test_auto_goes_on_while_it_pays_and_joins(two, monkeypatch, forge):
 
 def test_auto_without_time_is_the_probe(make_job, forge):
     named = forge(12)
-    assert chosen(run(make_job(deadline=time.monotonic() + 1), "auto")) == ["probe"]
+    job = make_job(deadline=time.monotonic() + 1)
+    assert chosen(run(job, "auto")) == ["probe"]
     assert named == []
+    assert job.notes == ["The budget leaves no time to train test_resnet."]
+
+
+def test_finetuning_does_not_begin_when_the_budget_is_over(two, monkeypatch, forge):
+    named = forge(12, 12)
+    whole = Attempts.network
+
+    def network(self, backbone, training):
+        found = whole(self, backbone, training)
+        monkeypatch.setattr(module.Job, "left", 0.0)
+        return found
+
+    monkeypatch.setattr(Attempts, "network", network)
+    assert chosen(run(two, "finetune")) == ["tuned"]
+    assert named == ["test_resnet"]
+    assert two.notes == ["The budget leaves no time to train other."]
 
 
 def test_auto_after_a_training_that_came_to_nothing(two, forge):

@@ -90,7 +90,12 @@ def _try(job: Job, strategy: str, train: np.ndarray, val: np.ndarray, label: str
 def _finetune(attempts: Attempts, probe: Fitted) -> None:
     """Train each backbone; what was asked for is kept unless nothing came of it."""
     job = attempts.job
-    tuned = [attempts.network(backbone, job.training) for backbone in job.backbones]
+    tuned: list[Fitted] = []
+    for backbone in job.backbones:
+        if job.left <= 0:
+            job.say(f"The budget leaves no time to train {backbone.name}.")
+            break
+        tuned.append(attempts.network(backbone, job.training))
     sound = [fitted for fitted in tuned if fitted.probabilities is not None]
     if not sound:
         job.say("Nothing came of the training, so the probe is kept.")
@@ -113,6 +118,7 @@ def _auto(attempts: Attempts) -> None:
     for backbone in job.backbones:
         before = attempts.best
         if not attempts.worth_trying(tuned):
+            job.say(f"The budget leaves no time to train {backbone.name}.")
             return
         fitted = attempts.network(backbone, job.training)
         if fitted.probabilities is None:
