@@ -26,7 +26,6 @@ from regraft.features.engines import EngineName, engine_name
 from regraft.features.extraction import Features
 from regraft.features.streaming import Progress
 from regraft.finetuning.settings import Training
-from regraft.probe import probe
 from regraft.protocol import check_classes, check_skipped, describe, settle_protocol
 from regraft.request import (
     AUTO,
@@ -39,10 +38,10 @@ from regraft.request import (
     network_head,
     reserve,
 )
-from regraft.result import Attempt, Epoch, Result
+from regraft.result import Epoch, Result
 from regraft.strategies.anytime import extract_within
+from regraft.strategies.frozen import frozen
 from regraft.strategies.job import Job
-from regraft.strategies.network import Fitted
 from regraft.strategies.outcome import Outcome
 from regraft.strategies.run import run
 
@@ -204,7 +203,7 @@ def fit(
     for sentence in warned:
         say(sentence)
     if features is not None and strategy == "probe":
-        outcome = _probe(dataset, features, backbones, protocol, heads, seed)
+        outcome = frozen(dataset, features, backbones, protocol, heads, seed)
         notes: tuple[str, ...] = ()
     else:
         job = Job(
@@ -273,36 +272,6 @@ def fit(
         history=outcome.history,
         trainable=fitted.attempt.trainable,
         augmentation=fitted.augmentation,
-    )
-
-
-def _probe(
-    dataset: Dataset,
-    features: Features,
-    backbones: tuple[Backbone, ...],
-    protocol: str,
-    heads: dict[str, dict[str, Any]],
-    seed: int,
-) -> Outcome:
-    """Fit a head on frozen features."""
-    begun = time.perf_counter()
-    learnt = probe(dataset, features.values, protocol, heads, seed)
-    tensors, settings = learnt.selection.head.state()
-    seconds = time.perf_counter() - begun
-    trainable = sum(array.size for array in tensors.values())
-    attempt = Attempt("probe", float("nan"), float("nan"), 0, trainable, seconds, chosen=True)
-    fitted = Fitted(backbones, learnt.selection.name, tensors, settings, None, attempt)
-    return Outcome(
-        fitted=fitted,
-        precisions=features.precisions,
-        widths=features.widths,
-        test_index=learnt.test_index,
-        test_probabilities=learnt.test_probabilities,
-        val_probabilities=learnt.val_probabilities,
-        attempts=(),
-        history=(),
-        candidates=learnt.selection.candidates,
-        seconds=seconds,
     )
 
 
