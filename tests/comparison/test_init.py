@@ -46,7 +46,7 @@ def test_what_each_strategy_is_called_with(pets: Dataset, fits: Fits) -> None:
         {"strategy": "probe", "training": None, **lite1},
         {
             "strategy": "scratch",
-            "training": Training(augment="none", epochs=2),
+            "training": Training(augment="none", epochs=2, patience=5),
             "backbone": None,
             "weights": None,
             "budget": None,
