@@ -79,7 +79,9 @@ def test_where_views_take_too_long_there_are_fewer(prepare, make_job, monkeypatc
         return compute(*arguments, **settings)
 
     monkeypatch.setattr(views_module, "compute_views", slow)
-    assert prepare(views=4).views.values.shape[1] == 1
+    found = prepare(views=4)
+    assert found.views.values.shape[1] == 1
+    assert found.note == "1 view of each image was kept: for more there was no time."
     assert asked == [1, 4, 2, 1]
     monkeypatch.setattr(views_module, "compute_views", lambda *_, **__: (_ for _ in ()).throw(TooSlow(100.0)))
     with pytest.raises(TooShort, match="one epoch takes about 100 s, and 60 s are left"):

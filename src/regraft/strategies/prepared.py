@@ -82,7 +82,7 @@ class Prepared:
         size = self.plain.values.shape[2] * 2 * len(self.learnt)
         count = max(1, min(wanted, LARGEST_VIEWS // size))
         if count < wanted:
-            self.note = f"{count} views of each image were kept instead of {wanted}, to stay below 6 GB."
+            self.note = f"{_kept(count)} instead of {wanted}, to stay below 6 GB."
         self.views = self.plain if self.augmentation.off else self._views(below, self.learnt, self.augmentation, count)
 
     def _views(self, below: Backbone, images: np.ndarray, augmentation: Augmentation, count: int) -> Views:
@@ -105,7 +105,7 @@ class Prepared:
                 if count == 1:
                     raise TooShort(error.needed, self.job.left) from error
                 count //= 2
-                self.note = f"{count} views of each image were kept, for more there was no time."
+                self.note = f"{_kept(count)}: for more there was no time."
 
     def run(self, train: np.ndarray, val: np.ndarray | None, name: str, epochs: int | None = None) -> Any:
         """Train a new network on some of the images; return it as it was after its best epoch, and how it went.
@@ -275,3 +275,7 @@ class Prepared:
 
 def _slug(name: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in name)
+
+
+def _kept(count: int) -> str:
+    return "1 view of each image was kept" if count == 1 else f"{count} views of each image were kept"
