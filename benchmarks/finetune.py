@@ -100,7 +100,7 @@ def fastai_fit(dataset: Dataset, epochs: int, cap: float) -> Curve:
             return time.perf_counter() - started - self.validating
 
         def over(self) -> bool:
-            return self.seconds() > cap or bool(curve and curve[-1][1] >= max(GOALS.values()) - 1e-6)
+            return self.seconds() > cap or bool(curve and curve[-1][1] >= max(GOALS.values()))
 
         def before_fit(self) -> None:
             if self.over():
@@ -118,7 +118,9 @@ def fastai_fit(dataset: Dataset, epochs: int, cap: float) -> Curve:
 
         def after_epoch(self) -> None:
             frozen = self.learn.opt.frozen_idx > 0
-            curve.append((self.seconds(), float(self.learn.recorder.values[-1][-1]), "head" if frozen else "all"))
+            # fastai counts in float32, in which 0.9 is a little less.
+            right = round(float(self.learn.recorder.values[-1][-1]), 6)
+            curve.append((self.seconds(), right, "head" if frozen else "all"))
             if self.over():
                 raise CancelFitException
 
@@ -211,7 +213,7 @@ def measure_fastai(dataset: Dataset, epochs: int, cap: float, ours_epochs: dict[
         values[f"fastai_speedup_{name}"] = rounded(spent / mine) if mine else 0.0
         values |= {f"fastai_reached_{name}": found is not None, f"fastai_{name}_s": rounded(spent)}
         values[f"regraft_{name}_s"] = None if mine is None else rounded(mine)
-        values[f"regraft_{name}_by"] = next((w for s, a, w in sorted(ours) if a >= goal - 1e-6), None)
+        values[f"regraft_{name}_by"] = next((w for s, a, w in sorted(ours) if a >= goal), None)
     for seconds, accuracy, what in ours:
         values |= {f"{what}_s": rounded(seconds), f"{what}_accuracy": accuracy}
     values |= {"fastai_epochs": len(theirs), "fastai_best": max((a for _, a, _ in theirs), default=0.0), "cap_s": cap}
@@ -220,8 +222,7 @@ def measure_fastai(dataset: Dataset, epochs: int, cap: float, ours_epochs: dict[
 
 def first(curve: Sequence[tuple[float, float, str]], goal: float) -> float | None:
     """Return the earliest time at which a curve has a goal."""
-    # fastai counts in float32, in which 0.9 is a little less.
-    return min((seconds for seconds, accuracy, _ in curve if accuracy >= goal - 1e-6), default=None)
+    return min((seconds for seconds, accuracy, _ in curve if accuracy >= goal), default=None)
 
 
 def _accuracy(result: dict[str, Any]) -> float:

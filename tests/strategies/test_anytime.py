@@ -33,12 +33,19 @@ def clock(monkeypatch):
 
 
 def test_all_networks_where_there_is_time(clock):
-    features, backbones = extract_within("abc", "abc", BACKBONES, float("inf"), engine="torch")
+    features, backbones = extract_within("abc", "abc", BACKBONES, 10_000.0, engine="torch")
     assert backbones == BACKBONES
     assert features.values.shape == (3, 3)
     assert clock.asked[-1] == (BACKBONES, {"engine": "torch"})
     assert (features.cache_hits, features.cache_misses) == (0, 9)
     assert features.seconds == 10 + 11 + 12
+
+
+def test_without_a_deadline_there_is_one_pass_for_all(clock):
+    features, backbones = extract_within("abc", "abc", BACKBONES, float("inf"), engine="torch")
+    assert clock.asked == [(BACKBONES, {"engine": "torch"})]
+    assert backbones == BACKBONES
+    assert (features.cache_hits, features.cache_misses, features.seconds) == (0, 9, 30)
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(0, 1), (26, 1), (28, 2), (38, 2), (40, 3)])

@@ -31,7 +31,7 @@ def extract_within(
     examples, names, backbones
         As for `extract`.
     deadline : float
-        By `time.monotonic`.
+        By `time.monotonic`; infinite where there is none.
     **settings
         For `extract`.
 
@@ -43,7 +43,9 @@ def extract_within(
         Those whose features they are.
     """
     begun, computed = time.monotonic(), 0
-    for n in range(1, len(backbones) + 1):
+    # One pass for all reads and decodes each image once; only a budget is worth a pass a network.
+    least = len(backbones) if deadline == float("inf") else 1
+    for n in range(least, len(backbones) + 1):
         features = extract(examples, names, backbones[:n], **settings)
         features = replace(
             features,
