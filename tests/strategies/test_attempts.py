@@ -99,7 +99,7 @@ def test_where_validation_images_were_set_aside_the_probe_learns_from_them_in_th
     train = parts[0]
     everything = replace(job, dataset=job.dataset.with_split(np.where(job.dataset.split == "val", "test", "train")))
     own, aside = (Attempts(j, train[::2], train[1::2]) for j in (job, everything))
-    assert (own.refits, aside.refits) == (False, True)
+    assert (own.job.own_validation, aside.job.own_validation) == (True, False)
     kept, refitted = own.probe(), aside.probe()
     np.testing.assert_array_equal(kept.probabilities, refitted.probabilities)
     assert not np.array_equal(next(iter(kept.tensors.values())), next(iter(refitted.tensors.values())))

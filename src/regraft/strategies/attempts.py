@@ -61,8 +61,8 @@ class Attempts:
         values = job.features.values
         first = self._first_probe
         probabilities = first.head.predict_proba(values[self.val])
-        everything = np.concatenate([self.train, self.val])
-        selection = select(job.dataset, values, np.sort(everything), job.heads, job.seed) if self.refits else first
+        everything = np.sort(np.concatenate([self.train, self.val]))
+        selection = first if job.own_validation else select(job.dataset, values, everything, job.heads, job.seed)
         self.candidates = selection.candidates
         tensors, settings = selection.head.state()
         accuracy, loss = accuracy_and_loss(probabilities, job.y[self.val])
@@ -76,11 +76,6 @@ class Attempts:
         job = self.job
         assert job.features is not None
         return select(job.dataset, job.features.values, self.train, job.heads, job.seed)
-
-    @property
-    def refits(self) -> bool:
-        """Whether the validation images were set aside of the training part, and are learnt from in the end."""
-        return not len(self.job.dataset.part("val"))
 
     def network(self, backbone: Backbone, training: Training) -> Fitted:
         """Try a trained network."""

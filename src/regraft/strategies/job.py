@@ -89,6 +89,11 @@ class Job:
         return self.features.values[:, edges[position] : edges[position + 1]]
 
     @property
+    def own_validation(self) -> bool:
+        """Whether the source has a validation part, which is never learnt from; else one is set aside for a while."""
+        return bool(len(self.dataset.part("val")))
+
+    @property
     def left(self) -> float:
         """Seconds until the deadline; infinite where there is none."""
         return float("inf") if self.deadline is None else self.deadline - time.monotonic()

@@ -72,8 +72,7 @@ def fit_network(
     from regraft.heads.temperature import fit_temperature
 
     begun = time.monotonic()
-    # A validation part of the user's own is never learnt from.
-    refits = training.refit and not len(job.dataset.part("val"))
+    refits = training.refit and not job.own_validation
     everything = np.concatenate([train, val])
     try:
         prepared = Prepared(job, backbone, everything if refits else train, val, training, flips)

@@ -39,7 +39,7 @@ def run(job: Job, strategy: str) -> Outcome:
     test = job.dataset.part("test")
     chosen = attempts.best
     found = _predict(job, chosen, test)
-    own = attempts.val if len(job.dataset.part("val")) else None
+    own = attempts.val if job.own_validation else None
     return _outcome(attempts, found, test, found_on=own, begun=begun)
 
 
