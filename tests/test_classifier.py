@@ -94,6 +94,7 @@ def test_unreadable_images_are_marked_in_their_place(classifier: Classifier, fil
         "label": None,
         "confidence": None,
         "probabilities": {},
+        "unfamiliar": None,
         "error": "empty (0 bytes)",
     }
     assert [p.label for p in classifier.predict([b"", b"x"])] == [None, None]

@@ -65,7 +65,7 @@ def test_the_file_is_as_its_description_says(bundle: Path) -> None:
         assert archive.namelist() == ["model.json", "head.safetensors"]
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
         head, described = archive.read("head.safetensors"), json.loads(archive.read("model.json"))
-    assert (described["format"], described["version"]) == ("regraft", 1)
+    assert (described["format"], described["version"]) == ("regraft", 2)
     recorded = {"sha256": hashlib.sha256(head).hexdigest(), "bytes": len(head)}
     assert described["files"] == {"head.safetensors": recorded}
     assert bundle.stat().st_mode & 0o777 == 0o644
@@ -158,8 +158,8 @@ def test_a_zip_without_a_manifest_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_newer_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "m.regraft", {"model.json": manifest(version=2)})
-    with pytest.raises(BundleError, match=r"must have format version 1 or lower, but has 2; install a newer regraft"):
+    path = write_zip(tmp_path / "m.regraft", {"model.json": manifest(version=3)})
+    with pytest.raises(BundleError, match=r"must have format version 2 or lower, but has 3; install a newer regraft"):
         Bundle(path)
 
 

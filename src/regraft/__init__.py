@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from regraft.auditing.auditing import audit as audit
     from regraft.backbones.registry import get_backbones as get_backbones
     from regraft.classifier import Classifier as Classifier
     from regraft.classifier import Prediction as Prediction
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from regraft.pipeline import fit as fit
     from regraft.result import Result as Result
     from regraft.runs import write_run as write_run
+    from regraft.transferability.advice import advise as advise
+    from regraft.transferability.ranking import rank as rank
 
 _WHERE = {
     "Classifier": "regraft.classifier",
@@ -31,11 +34,14 @@ _WHERE = {
     "RegraftError": "regraft.errors",
     "Result": "regraft.result",
     "Training": "regraft.finetuning.settings",
+    "advise": "regraft.transferability.advice",
+    "audit": "regraft.auditing.auditing",
     "compare": "regraft.comparison",
     "embed": "regraft.pipeline",
     "evaluate": "regraft.pipeline",
     "fit": "regraft.pipeline",
     "get_backbones": "regraft.backbones.registry",
+    "rank": "regraft.transferability.ranking",
     "read_source": "regraft.data.sources",
     "write_run": "regraft.runs",
 }

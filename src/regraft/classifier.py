@@ -11,12 +11,18 @@ import numpy as np
 
 from regraft.backbones.registry import Backbone
 from regraft.data.sources import list_images
-from regraft.errors import BundleError, DataError
+from regraft.errors import BundleError, DataError, UsageError
+from regraft.evaluation.calibration import Calibration
+from regraft.evaluation.conformal import Conformal
+from regraft.evaluation.out_of_distribution import OutOfDistribution
 from regraft.features.engines import EngineName
 from regraft.features.extraction import Features, extract
 from regraft.features.streaming import Progress
 from regraft.heads.scoring import SCORERS
 from regraft.persistence import Bundle, backbone_record, held_weights, read_backbone, write_bundle
+
+PARTS: dict[str, Any] = {"calibration": Calibration, "conformal": Conformal, "familiarity": OutOfDistribution}
+"""What a bundle holds beside backbones and head; an older one holds none of them."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,11 @@ class Prediction:
         Every class, the most probable first.
     error : str or None
         Why the image could not be read.
+    unfamiliar : bool or None
+        Whether it is unlike all that was learnt from, so that its label means little; None where the classifier
+        cannot tell.
+    plausible : tuple of str or None
+        The classes that cannot be ruled out at the coverage asked for, the most probable first; it may be empty.
     """
 
     name: str
@@ -42,16 +53,21 @@ class Prediction:
     confidence: float | None
     probabilities: dict[str, float]
     error: str | None = None
+    unfamiliar: bool | None = None
+    plausible: tuple[str, ...] | None = None
 
     def to_dict(self, top: int | None = None) -> dict[str, Any]:
         """Return plain values for JSON, with the `top` most probable classes."""
         shown = dict(list(self.probabilities.items())[:top])
-        values = {
+        values: dict[str, Any] = {
             "name": self.name,
             "label": self.label,
             "confidence": self.confidence,
             "probabilities": shown,
+            "unfamiliar": self.unfamiliar,
         }
+        if self.plausible is not None:
+            values["plausible"] = list(self.plausible)
         return values if self.error is None else {**values, "error": self.error}
 
 
@@ -77,6 +93,14 @@ class Classifier:
         The head's settings, plain JSON values.
     info : dict
         Where it comes from: data, counts, figures. Plain JSON values.
+    calibration : Calibration
+        What makes the head's probabilities as sure as they deserve to be.
+    conformal : Conformal or None
+        What says which classes are plausible; None where too few images were held out.
+    familiarity : OutOfDistribution or None
+        What tells images unlike all that was learnt from.
+    card : str
+        The model card, Markdown.
     """
 
     classes: tuple[str, ...]
@@ -87,10 +111,27 @@ class Classifier:
     tensors: dict[str, np.ndarray]
     settings: dict[str, Any]
     info: dict[str, Any] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
+    conformal: Conformal | None = None
+    familiarity: OutOfDistribution | None = None
+    card: str = ""
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """Return the probabilities (n, k) of features (n, d)."""
-        return SCORERS[self.head](features, self.tensors, self.settings)
+        return self.calibration.apply(SCORERS[self.head](features, self.tensors, self.settings))
+
+    def unfamiliar(self, features: np.ndarray, probabilities: np.ndarray) -> np.ndarray | None:
+        """Return which images are unlike all that was learnt from; None where the classifier cannot tell.
+
+        Parameters
+        ----------
+        features : float array of shape (n, d)
+        probabilities : float array of shape (n, k)
+            What `score` says of them.
+        """
+        if self.familiarity is None:
+            return None
+        return self.familiarity.score(features, probabilities) > self.familiarity.threshold
 
     def features(self, sources: Any, *, engine: EngineName = "auto", progress: Progress | None = None) -> Features:
         """Return the features of images: files, folders, bytes or arrays; unreadable ones are skipped."""
@@ -143,7 +184,12 @@ class Classifier:
         return self.score(features.values)
 
     def predict(
-        self, sources: Any, *, engine: EngineName = "auto", progress: Progress | None = None
+        self,
+        sources: Any,
+        *,
+        coverage: float | None = None,
+        engine: EngineName = "auto",
+        progress: Progress | None = None,
     ) -> list[Prediction]:
         """Name the class of each image.
 
@@ -151,6 +197,8 @@ class Classifier:
         ----------
         sources : path, bytes, array, or a list of them
             A folder stands for all images below it.
+        coverage : float, optional
+            Share of images whose true class shall be among the plausible ones, such as 0.9.
         engine : {"auto", "openvino", "torch"}
         progress : callable, optional
             Called with (images done, n).
@@ -159,7 +207,13 @@ class Classifier:
         -------
         list of Prediction
             In the order given; images that cannot be read have a label of None and the reason.
+
+        Raises
+        ------
+        UsageError
+            If the classifier cannot give sets of that coverage.
         """
+        self.check_coverage(coverage)
         examples, names = list_images(sources)
         features = self._extract(examples, names, engine, progress)
         unread = sorted(set(range(len(names))) - set(features.index.tolist()))
@@ -168,15 +222,37 @@ class Classifier:
             for position, skipped in zip(unread, features.skipped, strict=True)
         }
         if len(features.index):
-            for position, row in zip(features.index.tolist(), self.score(features.values), strict=True):
-                found[position] = self._prediction(names[position], row)
+            rows = self.score(features.values)
+            strange = self.unfamiliar(features.values, rows)
+            sets = None if coverage is None or self.conformal is None else self.conformal.sets(rows, coverage)
+            for number, position in enumerate(features.index.tolist()):
+                found[position] = self._prediction(
+                    names[position],
+                    rows[number],
+                    None if strange is None else bool(strange[number]),
+                    None if sets is None else sets[number],
+                )
         return [found[position] for position in range(len(names))]
 
-    def _prediction(self, name: str, row: np.ndarray) -> Prediction:
+    def check_coverage(self, coverage: float | None) -> None:
+        """Raise UsageError unless the classifier can give sets of a coverage; None asks for none."""
+        if coverage is None:
+            return
+        if self.conformal is None:
+            raise UsageError(
+                "--coverage must have a classifier that knows how its errors are spread, but this one does not: too "
+                "few images were held out, or it was saved by an older release; fit anew with more images."
+            )
+        self.conformal.threshold(coverage)
+
+    def _prediction(
+        self, name: str, row: np.ndarray, unfamiliar: bool | None = None, plausible: np.ndarray | None = None
+    ) -> Prediction:
         order = np.argsort(-row, kind="stable")
         ranked = {self.classes[i]: float(row[i]) for i in order}
         label = self.classes[order[0]]
-        return Prediction(name, label, ranked[label], ranked)
+        kept = None if plausible is None else tuple(self.classes[i] for i in order if plausible[i])
+        return Prediction(name, label, ranked[label], ranked, unfamiliar=unfamiliar, plausible=kept)
 
     def save(self, path: str | Path) -> None:
         """Write the classifier to one file; backbones that no one else can find by name go with it.
@@ -193,13 +269,19 @@ class Classifier:
             if held is not None:
                 tensors[f"backbone-{position}"] = held
             records.append(backbone_record(backbone, self.precisions[position], self.widths[position], held))
-        manifest = {
+        manifest: dict[str, Any] = {
             "classes": list(self.classes),
             "backbones": records,
             "head": {"name": self.head, "settings": self.settings},
             "info": self.info,
         }
-        write_bundle(path, manifest, tensors)
+        for name in PARTS:
+            part = getattr(self, name)
+            if part is not None:
+                arrays, manifest[name] = part.state()
+                if arrays:
+                    tensors[name] = arrays
+        write_bundle(path, manifest, tensors, self.card)
 
     @classmethod
     def load(cls, path: str | Path) -> Classifier:
@@ -226,6 +308,11 @@ class Classifier:
     @classmethod
     def _from_bundle(cls, bundle: Bundle) -> Classifier:
         records, head = bundle.manifest["backbones"], bundle.manifest["head"]
+        parts = {
+            name: kind.from_state(bundle.tensors(name) if bundle.has(name) else {}, bundle.manifest[name])
+            for name, kind in PARTS.items()
+            if name in bundle.manifest
+        }
         if head["name"] not in SCORERS:
             raise BundleError(
                 f"{bundle.path.name} must have one of the heads {', '.join(SCORERS)}, but has {head['name']!r}; "
@@ -240,16 +327,20 @@ class Classifier:
             tensors=bundle.tensors("head"),
             settings=dict(head["settings"]),
             info=dict(bundle.manifest["info"]),
+            card=bundle.card(),
+            **parts,
         )
 
     def _check(self) -> None:
         """Try the head on made-up features: arrays that do not fit show now, and not with the first image."""
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("two classes have one name")
-        if not all(np.isfinite(array).all() for array in self.tensors.values()):
+        held = [self.tensors] + [part.state()[0] for name in PARTS if (part := getattr(self, name)) is not None]
+        if not all(np.isfinite(array).all() for tensors in held for array in tensors.values()):
             raise ValueError("the head's arrays are not all finite")
         made_up = np.random.default_rng(0).normal(scale=3, size=(2, sum(self.widths))).astype(np.float32)
         with np.errstate(all="ignore"):
             found = self.score(made_up)
-        if found.shape != (2, len(self.classes)) or not np.allclose(found.sum(axis=1), 1):
+        if found.shape != (2, len(self.classes)) or not np.allclose(found.sum(axis=1), 1) or found.min() < 0:
             raise ValueError(f"the head does not give a probability for each of {len(self.classes)} classes")
+        self.unfamiliar(made_up, found)

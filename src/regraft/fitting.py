@@ -13,25 +13,31 @@ from typing import Any
 import numpy as np
 
 from regraft import __version__
-from regraft.backbones import checks
+from regraft.auditing.auditing import examine
+from regraft.auditing.order import blocks
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import Backbone, Pool, get_backbones
+from regraft.backbones.registry import Pool, get_backbones
+from regraft.card import card
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset
-from regraft.data.readability import unreadable
 from regraft.data.sources import read_source
 from regraft.evaluation import metrics
 from regraft.evaluation.metrics import Evaluation
+from regraft.evidence import Trust
+from regraft.features.cache import source_folder
 from regraft.features.engines import EngineName, engine_name
-from regraft.features.extraction import Features
 from regraft.features.streaming import Progress
 from regraft.finetuning.settings import Training
 from regraft.protocol import check_classes, check_skipped, describe, settle_protocol
+from regraft.proving import prove
 from regraft.request import (
     AUTO,
+    BLOCKS,
     DEFAULT,
+    Split,
     Strategy,
     check_request,
+    check_split,
     check_stage,
     checkpoint_folder,
     heads_of,
@@ -39,11 +45,12 @@ from regraft.request import (
     reserve,
 )
 from regraft.result import Epoch, Result
-from regraft.strategies.anytime import extract_within
 from regraft.strategies.frozen import frozen
 from regraft.strategies.job import Job
 from regraft.strategies.outcome import Outcome
 from regraft.strategies.run import run
+from regraft.strategies.seen import see
+from regraft.transferability.overlap import overlap_with, source_prior
 
 Announce = Callable[[str], None]
 
@@ -66,6 +73,7 @@ def fit(
     dropout: float | None = None,
     batch_norm: bool | None = None,
     test_size: float = 0.2,
+    split: Split = "random",
     seed: int = 0,
     image_column: str | None = None,
     label_column: str | None = None,
@@ -120,6 +128,8 @@ def fit(
         Of the mlp head.
     test_size : float
         Share held out where the data have no split of their own.
+    split : {"random", "blocks"}
+        How it is held out: at random, or in blocks of neighbouring examples, which stay together.
     seed : int
         Of every random choice.
     image_column, label_column, group_column : str, optional
@@ -171,35 +181,36 @@ def fit(
         label_from_name=label_from_name,
     )
     check_classes(dataset)
+    check_split(split, dataset)
+    if split == "blocks":
+        dataset = replace(dataset, groups=blocks(dataset, BLOCKS))
     read = time.perf_counter()
     dataset, protocol = settle_protocol(dataset, test_size, seed)
     say = announce or (lambda sentence: None)
     for sentence in describe(dataset, protocol):
         say(sentence)
-    if strategy == "scratch":
-        features, hurried = None, []
-        bad = unreadable(dataset.examples, dataset.names, max(b.preprocessing.short_side for b in backbones))
-        index, left_out = np.setdiff1d(np.arange(len(dataset)), list(bad)), tuple(bad.values())
-    else:
-        features, affordable = extract_within(
-            dataset.examples,
-            dataset.names,
-            backbones,
-            float("inf") if budget is None else clock + budget,
-            engine=engine,
-            skip_unreadable=skip_unreadable,
-            progress=progress,
-        )
-        hurried = [f"The budget leaves no time for {b.name}, so it was left out." for b in backbones[len(affordable) :]]
-        if budget is not None and time.monotonic() > clock + budget:
-            hurried.append(f"The features alone took longer than the budget of {budget:g} s.")
-        index, left_out, backbones = features.index, features.skipped, affordable
+    seen = see(
+        dataset,
+        backbones,
+        transfers=strategy != "scratch",
+        begun=clock,
+        budget=budget,
+        engine=engine,
+        skip_unreadable=skip_unreadable,
+        progress=progress,
+    )
+    features, backbones = seen.features, seen.backbones
     extracted = time.perf_counter()
-    all_skipped = dataset.skipped + left_out
+    all_skipped = dataset.skipped + seen.skipped
     check_skipped(len(dataset) + len(dataset.skipped), all_skipped, skip_unreadable)
-    dataset = replace(dataset.take(index), skipped=all_skipped)
+    dataset = replace(dataset.take(seen.index), skipped=all_skipped)
     check_classes(dataset)
-    warned = hurried + _warnings(strategy, backbones, features, dataset)
+    warned = [*seen.notes, *seen.warnings(dataset)]
+    overlap = None if features is None else overlap_with(dataset.class_names, backbones, source_folder())
+    if overlap is not None and overlap.found:
+        warned.append(overlap.text)
+        prior = source_prior(dataset.class_names, backbones, source_folder()) if head == "auto" else None
+        heads = heads if prior is None else {**heads, "source": prior}
     for sentence in warned:
         say(sentence)
     if features is not None and strategy == "probe":
@@ -229,26 +240,50 @@ def fit(
         notes = tuple(job.notes)
     headed = time.perf_counter()
     fitted = outcome.fitted
-    test = metrics.evaluate(dataset.y[outcome.test_index], outcome.test_probabilities, dataset.class_names)
+    proven = prove(
+        dataset,
+        outcome,
+        protocol,
+        features,
+        seen.looks,
+        seed=seed,
+        engine=engine,
+        hurried=budget is not None and time.monotonic() > clock + 0.9 * budget,
+        transfers=strategy != "scratch" and not all(b.weights.random for b in fitted.backbones),
+    )
+    test = metrics.evaluate(dataset.y[outcome.test_index], proven.test_probabilities, dataset.class_names)
     evaluations = {"test": test}
-    if outcome.val_probabilities is not None:
+    if proven.val_probabilities is not None:
         val = dataset.part("val")
-        evaluations["val"] = metrics.evaluate(dataset.y[val], outcome.val_probabilities, dataset.class_names)
-    classifier = _classifier(dataset, outcome, test, protocol, strategy)
+        evaluations["val"] = metrics.evaluate(dataset.y[val], proven.val_probabilities, dataset.class_names)
+    classifier = _classifier(dataset, outcome, proven.trusted, test, protocol, strategy)
+    evaluated = time.perf_counter()
+    audit = examine(
+        dataset,
+        None if features is None else features.values,
+        seen.looks,
+        probabilities=np.concatenate([outcome.held_out_probabilities, outcome.test_probabilities]),
+        index=np.concatenate([outcome.held_out_index, outcome.test_index]),
+        skipped=all_skipped,
+        seed=seed,
+    )
+    for sentence in audit.sentences():
+        say(f"Audit: {sentence}")
     done = time.perf_counter()
-    return Result(
+    result = Result(
         classifier=classifier,
         dataset=dataset,
         protocol=protocol,
         evaluations=evaluations,
         test_index=outcome.test_index,
-        test_probabilities=outcome.test_probabilities,
+        test_probabilities=proven.test_probabilities,
         candidates=outcome.candidates,
         timings={
             "read": read - started,
             "features": extracted - read if features is None else features.seconds,
             "head" if strategy == "probe" else "training": headed - extracted,
-            "evaluation": done - headed,
+            "evaluation": evaluated - headed,
+            "audit": done - evaluated,
             "total": done - started,
         },
         engine=engine_name(engine) if features is None else features.engine,
@@ -265,6 +300,7 @@ def fit(
             "resize": [b.preprocessing.resize for b in backbones],
             "pool": pool,
             "test_size": test_size,
+            "split": split,
             "budget": budget,
             **({} if strategy == "probe" else {"training": training.to_dict()}),
         },
@@ -272,16 +308,11 @@ def fit(
         history=outcome.history,
         trainable=fitted.attempt.trainable,
         augmentation=fitted.augmentation,
+        evidence=proven.evidence,
+        audit=audit,
+        overlap=overlap,
     )
-
-
-def _warnings(strategy: str, backbones: tuple[Backbone, ...], features: Features | None, dataset: Dataset) -> list[str]:
-    """Return what the user should know of what is transferred."""
-    if features is None:
-        return []
-    random = [b.name for b in backbones if b.weights.random]
-    found = [f"Random weights: {', '.join(random)} knows nothing yet, so nothing is transferred."] if random else []
-    return found + checks.warnings(backbones, features.values, features.widths, dataset.examples)
+    return replace(result, classifier=replace(classifier, card=card(result)))
 
 
 def _call(data: Any, dataset: Dataset) -> str:
@@ -291,7 +322,9 @@ def _call(data: Any, dataset: Dataset) -> str:
     return f"regraft.fit({dataset.name}, ...)"
 
 
-def _classifier(dataset: Dataset, outcome: Outcome, test: Evaluation, protocol: str, strategy: str) -> Classifier:
+def _classifier(
+    dataset: Dataset, outcome: Outcome, trusted: Trust, test: Evaluation, protocol: str, strategy: str
+) -> Classifier:
     fitted = outcome.fitted
     return Classifier(
         classes=dataset.class_names,
@@ -301,6 +334,9 @@ def _classifier(dataset: Dataset, outcome: Outcome, test: Evaluation, protocol: 
         head=fitted.head,
         tensors=fitted.tensors,
         settings=fitted.settings,
+        calibration=trusted.calibration,
+        conformal=trusted.conformal,
+        familiarity=trusted.familiarity,
         info={
             "data": dataset.name,
             "images": len(dataset),

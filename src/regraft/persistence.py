@@ -19,8 +19,9 @@ from regraft.backbones.weights import HeldWeights, HubWeights, UrlWeights, Weigh
 from regraft.errors import BundleError
 
 FORMAT = "regraft"
-VERSION = 1
+VERSION = 2
 MANIFEST = "model.json"
+CARD = "README.md"
 LARGEST_MANIFEST = 64 * 2**20
 LARGEST_MEMBER = 8 * 2**30
 LARGEST_INPUT = 4096
@@ -28,7 +29,9 @@ LARGEST_INPUT = 4096
 Tensors = Mapping[str, np.ndarray]
 
 
-def write_bundle(path: str | Path, manifest: dict[str, Any], tensors: Mapping[str, Tensors | bytes]) -> None:
+def write_bundle(
+    path: str | Path, manifest: dict[str, Any], tensors: Mapping[str, Tensors | bytes], card: str = ""
+) -> None:
     """Write a bundle whole or not at all.
 
     Parameters
@@ -39,6 +42,8 @@ def write_bundle(path: str | Path, manifest: dict[str, Any], tensors: Mapping[st
         Plain JSON values.
     tensors : dict of str to dict of arrays, or to bytes of a safetensors file
         One safetensors member each.
+    card : str
+        The model card, Markdown; "" for none.
 
     Raises
     ------
@@ -60,6 +65,9 @@ def write_bundle(path: str | Path, manifest: dict[str, Any], tensors: Mapping[st
                 archive.writestr(MANIFEST, json.dumps(head, indent=1, allow_nan=False))
                 for name, content in members.items():
                     archive.writestr(name, content)
+                if card:
+                    # A file name's undecodable bytes come as lone surrogates, which UTF-8 cannot hold.
+                    archive.writestr(CARD, card.encode("utf-8", errors="backslashreplace"))
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
@@ -141,6 +149,19 @@ class Bundle:
         return BundleError(
             f"{self.path.name} must be a classifier saved by regraft, but {why}; save it again or copy it anew."
         )
+
+    def card(self) -> str:
+        """Return the model card; "" where there is none."""
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                there = CARD in archive.namelist()
+        except (zipfile.BadZipFile, OSError) as error:
+            raise self._not_a_bundle("it is no zip archive") from error
+        return self._member(CARD, LARGEST_MANIFEST).decode("utf-8", errors="replace") if there else ""
+
+    def has(self, name: str) -> bool:
+        """Return whether the manifest names a safetensors member."""
+        return f"{name}.safetensors" in self.manifest["files"]
 
     def recorded_sha256(self, name: str) -> str:
         """Return the sha256 that the manifest has for a safetensors member."""

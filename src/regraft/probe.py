@@ -28,12 +28,18 @@ class Probe:
     test_probabilities : float array of shape (m, k)
     val_probabilities : float array of shape (v, k) or None
         Of the validation part, where there is one.
+    held_out_index : int array of shape (h,)
+        Positions of the images that the head was chosen by: the validation part's, or training images.
+    held_out_probabilities : float array of shape (h, k)
+        What the chosen method says of each of them when it has not learnt from it.
     """
 
     selection: Selection
     test_index: np.ndarray
     test_probabilities: np.ndarray
     val_probabilities: np.ndarray | None
+    held_out_index: np.ndarray
+    held_out_probabilities: np.ndarray
 
 
 def probe(dataset: Dataset, values: np.ndarray, protocol: str, heads: dict[str, dict[str, Any]], seed: int) -> Probe:
@@ -43,7 +49,15 @@ def probe(dataset: Dataset, values: np.ndarray, protocol: str, heads: dict[str, 
     train, val, test = (dataset.part(part) for part in ("train", "val", "test"))
     selection = select(dataset, values, train, heads, seed, val)
     of_val = selection.head.predict_proba(values[val]) if len(val) else None
-    return Probe(selection, test, selection.head.predict_proba(values[test]), of_val)
+    chosen_on = val if len(val) else train
+    return Probe(
+        selection,
+        test,
+        selection.head.predict_proba(values[test]),
+        of_val,
+        chosen_on[selection.held_out_index],
+        selection.held_out_proba,
+    )
 
 
 def _cross_validate(dataset: Dataset, values: np.ndarray, heads: dict[str, dict[str, Any]], seed: int) -> Probe:
@@ -54,7 +68,14 @@ def _cross_validate(dataset: Dataset, values: np.ndarray, heads: dict[str, dict[
         probabilities[test] = select(dataset, values, train, heads, seed).head.predict_proba(values[test])
         predicted[test] = True
     everything = select(dataset, values, np.arange(len(dataset)), heads, seed)
-    return Probe(everything, np.flatnonzero(predicted), probabilities[predicted], None)
+    return Probe(
+        everything,
+        np.flatnonzero(predicted),
+        probabilities[predicted],
+        None,
+        everything.held_out_index,
+        everything.held_out_proba,
+    )
 
 
 def select(

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from regraft.backbones.registry import DEFAULT_BACKBONE, Backbone
+from regraft.data.dataset import Dataset
 from regraft.errors import RegraftError, UsageError
 from regraft.finetuning.settings import Training
 from regraft.heads import head_class
 
 Strategy = Literal["probe", "finetune", "scratch", "auto"]
+
+Split = Literal["random", "blocks"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+BLOCKS = 10
+"""So many blocks of neighbouring examples are kept together."""
 
 DEFAULT = {
     "probe": DEFAULT_BACKBONE,
@@ -67,6 +73,19 @@ def check_request(
             f"--{given[0].replace('_', '-')} is for training a network, but --strategy is probe; "
             "use --strategy finetune, scratch or auto, or leave it out."
         )
+
+
+def check_split(split: str, dataset: Dataset) -> None:
+    """Raise UsageError where examples cannot be held out as asked for."""
+    if split not in SPLITS:
+        raise UsageError(f"--split must be random or blocks, not {split!r}.")
+    if split == "blocks" and dataset.split is not None:
+        raise UsageError(
+            "--split blocks is for data without a split of their own, but these have one; leave it out, or give the "
+            "images as one folder."
+        )
+    if split == "blocks" and dataset.groups is not None:
+        raise UsageError("--split blocks and --group-column exclude each other; the groups are kept together anyway.")
 
 
 def check_stage(backbones: tuple[Backbone, ...], training: Training) -> None:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regraft import __version__
+from regraft.auditing.findings import Audit
 from regraft.backbones.registry import Backbone
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset, Skipped
 from regraft.evaluation.metrics import Evaluation
+from regraft.evidence import Evidence
 from regraft.features.extraction import Features
+from regraft.transferability.overlap import Overlap
 
 if TYPE_CHECKING:
     from regraft.heads.selection import Candidate
@@ -115,6 +118,12 @@ class Result:
         Parameters that were trained for the classifier that is kept.
     augmentation : Augmentation or None
         How training images were varied.
+    evidence : Evidence
+        How far to trust the classifier.
+    audit : Audit
+        What is wrong with the data.
+    overlap : Overlap or None
+        The classes that the source's task has too; None where there are none.
     """
 
     classifier: Classifier
@@ -131,6 +140,8 @@ class Result:
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
     seed: int
+    evidence: Evidence
+    audit: Audit
     strategy: str = "probe"
     command: str = ""
     version: str = __version__
@@ -140,6 +151,7 @@ class Result:
     history: tuple[Epoch, ...] = ()
     trainable: int = 0
     augmentation: Any = None
+    overlap: Overlap | None = None
 
     @property
     def chosen(self) -> str:
@@ -215,6 +227,9 @@ class Result:
             "history": [epoch.to_dict() for epoch in self.history],
             "trainable_parameters": self.trainable,
             "augmentation": None if self.augmentation is None else self.augmentation.to_dict(),
+            "evidence": self.evidence.to_dict(),
+            "audit": {name: value for name, value in self.audit.to_dict().items() if name != "seconds"},
+            "overlap": None if self.overlap is None else self.overlap.to_dict(),
             "settings": self.settings,
             "engine": self.engine,
             "precision": self.precision,

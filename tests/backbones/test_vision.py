@@ -349,3 +349,43 @@ def test_pixels_are_normalised_as_the_weights_expect():
         expected = network.forward_head(network.forward_features(image), pre_logits=True)
         found = FeatureNetwork(network, backbone)(pixels.float())
     assert torch.allclose(found, expected, atol=1e-4)
+
+
+# --- stages -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_convnext", "swin_tiny_patch4_window7_224"])
+def test_stages_side_by_side_are_averages_of_what_each_puts_out(name):
+    backbone = replace(get_backbones(name, weights="none")[0], pool="stages")
+    widths = backbone.stage_widths()
+    network = FeatureNetwork(backbone.build(), backbone).eval()
+    size = backbone.preprocessing.size
+    pixels = torch.randint(0, 255, (2, size, size, 3)).float()
+    kept = {}
+    for stage in widths:
+        network.network.get_submodule(stage).register_forward_hook(
+            lambda part, arguments, output, stage=stage: kept.update({stage: output.clone()})
+        )
+    with torch.no_grad():
+        found = network(pixels).split(list(widths.values()), dim=1)
+    for (stage, width), values in zip(widths.items(), found, strict=True):
+        channels = next(axis for axis, length in enumerate(kept[stage].shape) if axis and length == width)
+        others = [axis for axis in range(1, kept[stage].ndim) if axis != channels]
+        assert torch.allclose(values, kept[stage].mean(others), rtol=1e-4, atol=1e-6), stage
+
+
+def test_the_topmost_stage_is_the_usual_feature_vector(lite0):
+    backbone = get_backbones("tf_efficientnet_lite0")[0]
+    pixels = torch.from_numpy(backbone.preprocessing.apply(PHOTOS[0]))[None].float()
+    with torch.no_grad():
+        usual = FeatureNetwork(lite0, backbone)(pixels)
+        staged = FeatureNetwork(backbone.build(), replace(backbone, pool="stages"))(pixels)
+    assert list(backbone.stage_widths()) == [
+        *("conv_stem", "bn1", *(f"blocks.{i}" for i in range(7)), "conv_head", "bn2"),
+    ]
+    assert torch.allclose(staged[:, -1280:], usual, atol=1e-5)
+
+
+def test_stages_are_not_offered_for_a_classifier():
+    with pytest.raises(UsageError, match="--pool must be avg, max, none or scores, not 'stages'"):
+        get_backbones("test_resnet", weights="none", pool="stages")

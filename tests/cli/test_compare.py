@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -49,6 +49,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             skipped=(),
             notes=(),
             seed=0,
+            evidence=cast("Any", None),
+            audit=cast("Any", None),
             trainable=3843,
         )
 

@@ -25,7 +25,7 @@ from regraft.finetuning.settings import Training
         (compare.command, compare.compare, {"out", "quiet", "as_json"}),
         (evaluate.command, pipeline.evaluate, {"model", "quiet", "as_json"}),
         (embed.command, pipeline.embed, {"out", "quiet", "as_json"}),
-        (predict.command, Classifier.predict, {"model", "images", "top", "as_csv", "quiet", "as_json"}),
+        (predict.command, Classifier.predict, {"model", "images", "top", "explain", "as_csv", "quiet", "as_json"}),
     ],
     ids=["fit", "compare", "evaluate", "embed", "predict"],
 )

@@ -57,6 +57,8 @@ def result_of(dataset: Dataset, right: Any, *, val: float | None, how: str = "at
         "skipped": (),
         "notes": (),
         "seed": 0,
+        "evidence": None,
+        "audit": None,
         "trainable": 7,
     }
     if how == "val":

@@ -10,7 +10,17 @@ import pytest
 
 from regraft.backbones.preprocessing import Preprocessing
 from regraft.data.dataset import Dataset
+from regraft.evaluation.calibration import Calibration
 from regraft.evaluation.metrics import evaluate
+from regraft.evidence import Trust, gather
+
+
+def proof(probabilities, truth):
+    """Return the evidence of a classifier that carries nothing."""
+    nothing = Trust(Calibration(), None, None)
+    return gather(
+        nothing, probabilities, truth, settings={}, protocol="holdout", features=None, strangers={}, control=None, seed=0
+    )
 
 
 @pytest.fixture
@@ -75,6 +85,9 @@ def make_result():
             history=(),
             attempts=(),
             augmentation=None,
+            evidence=proof(probabilities, truth),
+            audit=SimpleNamespace(sentences=lambda: []),
+            classifier=SimpleNamespace(backbones=(), precisions=(), head="logistic", tensors={}, settings={}),
             probed=True,
             trainable=0,
         )

@@ -301,8 +301,10 @@ def test_the_report_of_a_probe_has_no_word_of_training(make_result):
     for result in (make_result(), make_result(augmentation=preset("none"))):
         text = html.render(result)
         assert headings(text) == [
+            "What is wrong with the data",
             "Key figures",
             "Look at these first",
+            "Can its answers be acted on?",
             "What is taken for what",
             "Class by class",
             "A sample of the test images",
@@ -327,7 +329,7 @@ def test_a_trained_network_is_not_called_a_chosen_head(make_result):
 def test_training_is_drawn_and_its_attempts_are_listed(make_result):
     text = html.render(trained(make_result))
     page = Page(text)
-    assert headings(text)[6:9] == ["What the network was shown", "Training", "How it was made"]
+    assert headings(text)[8:11] == ["What the network was shown", "Training", "How it was made"]
     # 48 and 54 of 60: Wilson's intervals.
     assert "probe 80.0% (68.2% to 88.2%) 0.500 3,843 12 s" in page.text
     assert "finetune✓ chosen 90.0% (79.9% to 95.3%) 0.300 2,412,005 3 min 10 s stopped by the budget" in page.text

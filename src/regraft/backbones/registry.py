@@ -22,8 +22,9 @@ from regraft.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-Pool = Literal["avg", "max", "none", "scores"]
-POOLS: tuple[Pool, ...] = get_args(Pool)
+Pool = Literal["avg", "max", "none", "scores", "stages"]
+POOLS: tuple[Pool, ...] = ("avg", "max", "none", "scores")
+"""Those a classifier can be built on; stages are looked at to choose where to cut."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -51,9 +52,9 @@ class Backbone:
         Millions, with the source task's own classifier.
     top1 : float or None
         Published ImageNet-1k top-1 accuracy in percent.
-    pool : {"avg", "max", "none", "scores"}
+    pool : {"avg", "max", "none", "scores", "stages"}
         How the last feature map becomes a vector; "none" flattens it, "scores" takes the source task's own
-        class scores instead.
+        class scores instead, "stages" the average of each stage's output, side by side (see `stage_widths`).
     modality : str
         "image".
     until : str or None
@@ -82,6 +83,12 @@ class Backbone:
         from regraft.backbones.vision import build
 
         return build(self)
+
+    def stage_widths(self) -> dict[str, int]:
+        """Return the columns that each stage has where `pool` is "stages", from the pixels up."""
+        from regraft.backbones.vision import stage_widths
+
+        return stage_widths(self)
 
 
 def _from_nothing(name: str, parameters: float) -> Backbone:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from regraft.backbones import small_cnn  # noqa: F401  timm knows cnn3 and cnn4 from here on
-from regraft.backbones.stages import keep_below
+from regraft.backbones.stages import keep_below, stages
 from regraft.backbones.weights import RANDOM_SEED
 from regraft.errors import UsageError, WeightsError
 
@@ -48,6 +49,19 @@ def build(backbone: Backbone) -> nn.Module:
     if file is not None:
         load_weights(network, file, classifier=backbone.pool == "scores")
     return network.eval()
+
+
+def stage_widths(backbone: Backbone) -> dict[str, int]:
+    """Return the length of each stage's averaged output, from the pixels up; computed without weights or pixels.
+
+    Stages that the network does not pass through, or that do not put out one map, are left out.
+    """
+    size = backbone.preprocessing.size
+    with torch.device("meta"), torch.inference_mode():
+        network = timm.create_model(backbone.architecture, pretrained=False, **_size_argument(backbone)).eval()
+        features = FeatureNetwork(network, replace(backbone, pool="stages", until=None))
+        network.forward_features(torch.zeros(1, 3, size, size))
+    return {stage: output.shape[1] for stage, output in features.of_stages.items()}
 
 
 def _size_argument(backbone: Backbone) -> dict[str, int]:
@@ -211,6 +225,10 @@ class FeatureNetwork(nn.Module):
         self.until = backbone.until
         self.pool: Pool = backbone.pool
         self.own_head = has_own_head(network)
+        self.of_stages: dict[str, torch.Tensor] = {}
+        if self.pool == "stages":
+            for stage in stages(self.network):
+                self.network.get_submodule(stage).register_forward_hook(self._keep(stage))
         self.scale: torch.Tensor
         self.offset: torch.Tensor
         scale = torch.tensor(backbone.preprocessing.std) * 255
@@ -219,7 +237,10 @@ class FeatureNetwork(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Map pixels (n, size, size, 3) in 0..255 to features (n, d)."""
+        self.of_stages.clear()
         last = self.network.forward_features(pixels.permute(0, 3, 1, 2) * self.scale + self.offset)
+        if self.pool == "stages":
+            return torch.cat(list(self.of_stages.values()), dim=1)
         return last.flatten(1) if self.until is not None else self.vector(last)
 
     def vector(self, features: Any) -> torch.Tensor:
@@ -230,13 +251,27 @@ class FeatureNetwork(nn.Module):
             raise UsageError(f"--pool must be avg for this network, not {self.pool}: its last layer is several maps.")
         if self.pool == "avg" and self.own_head:
             return self.network.forward_head(features, pre_logits=True).flatten(1)
-        if features.ndim == 3 or getattr(self.network, "output_fmt", "NCHW") == "NHWC" or self._channels_last(features):
-            features = features.movedim(-1, 1)
+        features = self._channels_first(features)
         if self.pool == "avg":
             return features.flatten(2).mean(2)
         if self.pool == "max":
             return features.flatten(2).amax(2)
         return features.flatten(1)
+
+    def _keep(self, stage: str) -> Any:
+        """Return the hook that keeps the average over positions of what a stage puts out."""
+
+        def hook(part: nn.Module, arguments: Any, output: Any) -> None:
+            # What is no single map of positions has no average over them.
+            if isinstance(output, torch.Tensor) and output.ndim > 2:
+                self.of_stages[stage] = self._channels_first(output).flatten(2).mean(2)
+
+        return hook
+
+    def _channels_first(self, features: torch.Tensor) -> torch.Tensor:
+        if features.ndim == 3 or getattr(self.network, "output_fmt", "NCHW") == "NHWC" or self._channels_last(features):
+            return features.movedim(-1, 1)
+        return features
 
     def _channels_last(self, features: torch.Tensor) -> bool:
         width = self.network.num_features

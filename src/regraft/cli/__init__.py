@@ -13,6 +13,9 @@ from regraft.errors import RegraftError, UsageError
 COMMANDS = {
     "fit": "Learn from labelled images, and measure how well.",
     "compare": "Tell whether transfer is worth it, by several strategies.",
+    "audit": "Find copies, leaks, wrong labels and shortcuts in images.",
+    "advise": "Tell what kind of transfer suits labelled images, and why.",
+    "rank": "Rank pretrained networks for labelled images without training.",
     "predict": "Name the class of images with a saved classifier.",
     "evaluate": "Measure a saved classifier on labelled images.",
     "embed": "Write the features of images to a file.",

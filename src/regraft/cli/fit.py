@@ -25,7 +25,7 @@ from regraft.cli.options import (
 from regraft.cli.training import take_training, training_options
 from regraft.errors import UsageError
 from regraft.pipeline import fit
-from regraft.request import DEFAULT
+from regraft.request import DEFAULT, SPLITS
 from regraft.result import Epoch, Result
 from regraft.runs import MODEL, REPORT, new_run_folder, write_run
 
@@ -62,6 +62,12 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
 @option(fit, "--dropout", type=click.FloatRange(0, 1, max_open=True), help="Of the mlp head.")
 @option(fit, "--batch-norm/--no-batch-norm", help="Of the mlp head.")
 @option(fit, "--test-size", type=float, help="Share held out where the data have no split of their own.")
+@option(
+    fit,
+    "--split",
+    type=click.Choice(SPLITS),
+    help="How it is held out: at random, or in blocks of neighbouring examples, which stay together.",
+)
 @option(fit, "--seed", type=int, help="Of every random choice.")
 @source_options(fit, groups=True)
 @training_options()

@@ -11,13 +11,14 @@ from typing import Any
 
 from regraft import pipeline
 from regraft.backbones.registry import get_backbones
-from regraft.comparison.comparison import Comparison, Row, Verdict
+from regraft.comparison.comparison import Comparison, Row
 from regraft.comparison.strategies import DEFAULT, RANDOM_BACKBONE, STRATEGIES, Strategy
 from regraft.comparison.verdict import compared
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.errors import RegraftError, UsageError
 from regraft.evaluation.intervals import wilson
+from regraft.evaluation.transfer import Verdict
 from regraft.features.streaming import Progress
 from regraft.fitting import Announce
 from regraft.protocol import check_classes, describe, settle_protocol

@@ -8,6 +8,7 @@ from typing import Any
 from regraft import __version__
 from regraft.comparison.strategies import STRATEGIES
 from regraft.data.dataset import Dataset
+from regraft.evaluation.transfer import Verdict
 from regraft.result import Result
 
 
@@ -61,32 +62,6 @@ class Row:
         plain = {name: getattr(self, name) for name in (*names, "p_value", "error")}
         plain |= {name: list(plain[name]) for name in ("ci95", "val_ci95") if plain[name] is not None}
         return {**plain, "trainable_parameters": self.trainable, "seconds": round(self.seconds, 3)}
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether transfer was worth it.
-
-    Parameters
-    ----------
-    text : str
-        One sentence or two.
-    gain, ci95 : float and (float, float), or None
-        How much more often the best transfer is right than the best training from scratch, as a share of the test
-        images, and its 95% interval; None where one of the two is missing.
-    transfer, scratch : str
-        The two, each chosen on validation; "" where there is none.
-    """
-
-    text: str
-    gain: float | None = None
-    ci95: tuple[float, float] | None = None
-    transfer: str = ""
-    scratch: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {**vars(self), "ci95": None if self.ci95 is None else list(self.ci95)}
 
 
 @dataclass(frozen=True)

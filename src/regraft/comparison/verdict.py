@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from regraft.comparison.comparison import Comparison, Row, Verdict
+from regraft.comparison.comparison import Comparison, Row
 from regraft.data.dataset import Dataset
-from regraft.evaluation.significance import mcnemar, paired_gain
+from regraft.evaluation.significance import mcnemar
+from regraft.evaluation.transfer import Verdict, judge
 
 
 def compared(rows: Sequence[Row], dataset: Dataset, protocol: str, **record: Any) -> Comparison:
@@ -55,24 +56,7 @@ def verdict(rows: Sequence[Row]) -> Verdict:
         missing = "transfer" if scratches else "training from scratch"
         return Verdict(f"Whether transfer pays cannot be said without {missing}: compare at least one of either kind.")
     transfer, scratch = best_of(transfers), best_of(scratches)
-    pairs = paired(transfer, scratch)
-    gain, (low, high) = paired_gain(*pairs)
-    interval = f"95% interval {100 * low:.1f} to {100 * high:.1f}"
-    points = f"{abs(100 * gain):.1f} points"
-    if low > 0:
-        text = f"Transfer gains +{points} ({interval}) over training from scratch."
-    elif high < 0:
-        text = f"Transfer hurts: it loses {points} ({interval}) against training from scratch."
-    elif gain < 0:
-        text = (
-            f"Transfer does not help here: −{points} ({interval}) against training from scratch, which may be chance."
-        )
-    else:
-        text = (
-            f"As far as these {len(pairs[0]):,} images can tell, transfer and training from scratch are equal: "
-            f"+{points} ({interval})."
-        )
-    return Verdict(text, gain, (low, high), transfer.strategy, scratch.strategy)
+    return judge(*paired(transfer, scratch), transfer=transfer.strategy, scratch=scratch.strategy)
 
 
 def _notes(rows: Sequence[Row], best: Row) -> list[str]:

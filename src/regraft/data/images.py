@@ -172,6 +172,30 @@ def decode(raw: bytes | np.ndarray, at_least: int | None = None) -> np.ndarray:
         raise UnreadableImage(f"the {reader.upper()} data cannot be decoded ({said})") from None
 
 
+def stored_shape(raw: bytes | np.ndarray) -> tuple[int, int]:
+    """Return the height and width in pixels as they are stored, without decoding; a camera's turn is not applied.
+
+    Raises
+    ------
+    UnreadableImage
+        With the reason, in a few words.
+    """
+    if isinstance(raw, np.ndarray):
+        return raw.shape[0], raw.shape[1]
+    reader = _reader(raw)
+    try:
+        width, height = _opened(raw, reader).size
+    except Exception as error:  # On foreign bytes the decoders raise nearly anything.
+        raise UnreadableImage(f"the {reader.upper()} header cannot be read ({error})") from None
+    return height, width
+
+
+def _opened(raw: bytes, reader: str) -> Any:
+    """Read the header only."""
+    plugin = import_module(f"PIL.{reader}ImagePlugin")
+    return getattr(plugin, f"{reader}ImageFile")(io.BytesIO(raw))
+
+
 def _reader(raw: bytes) -> str:
     """Recognise the format by its first bytes."""
     for signature, name in _READERS:
@@ -184,8 +208,7 @@ def _reader(raw: bytes) -> str:
 
 
 def _from_file(raw: bytes, reader: str, at_least: int | None) -> np.ndarray:
-    plugin = import_module(f"PIL.{reader}ImagePlugin")
-    image = getattr(plugin, f"{reader}ImageFile")(io.BytesIO(raw))  # reads the header only
+    image = _opened(raw, reader)
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise UnreadableImage(f"{width}x{height} pixels, more than the limit of {MAX_PIXELS // 1_000_000} million")

@@ -30,12 +30,16 @@ PATIENCE = 60
 VIEWS = "views"
 """The folder of what passes a cut, one file for each set of images and way of varying them."""
 
+SOURCES = "sources"
+"""The folder of what networks knew before: their own classifiers, and the names of their classes."""
+
 # What this library writes: a file of features; a folder of one network's graphs, or one left behind half-made
 # by a kill, with the processor's own forms of them below it; and a note of the precision settled on.
 _FEATURES = re.compile(r"[0-9a-f]{32}\.sqlite(-wal|-shm|-journal)?")
 _ENGINE = re.compile(r"[0-9a-f]{32}|new-\w+")
 _GRAPH = re.compile(r"(f32|bf16|bf16-12)\.(xml|bin)|\d+\.blob")
 _VIEWS = re.compile(r"([0-9a-f]{32}|new-\w+)\.npy")
+_SOURCE = re.compile(r"([0-9a-f]{32}|new-\w+)\.npz")
 _SETTLED = re.compile(r"[0-9a-f]{32}\.(openvino|torch|training-[\w.]+)\.json")
 
 
@@ -47,6 +51,11 @@ def cache_root() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("regraft")
+
+
+def source_folder() -> Path:
+    """Return the folder of what networks knew before."""
+    return cache_root() / SOURCES
 
 
 def fingerprint(producer: dict[str, Any]) -> str:
@@ -218,7 +227,8 @@ def clear(root: Path | None = None) -> float:
     root = root or cache_root()
     engines = [folder for folder in _named(_ENGINE, root / "engines") if not folder.is_symlink()]
     folders = [folder / "compiled" for folder in engines] + engines
-    files = [*_named(_FEATURES, root / "features"), *_named(_SETTLED, root / "engines"), *_named(_VIEWS, root / VIEWS)]
+    files = [*_named(_FEATURES, root / "features"), *_named(_SETTLED, root / "engines")]
+    files += [*_named(_VIEWS, root / VIEWS), *_named(_SOURCE, root / SOURCES)]
     files += [file for folder in folders for file in _named(_GRAPH, folder)]
     freed = 0
     for file in files:

@@ -12,8 +12,10 @@ import numpy as np
 
 from regraft.backbones.registry import Backbone
 from regraft.data.dataset import Skipped
+from regraft.data.looks import Looks
 from regraft.features.cache import cache_root
 from regraft.features.engines import EngineName, engine_name, settle_precision
+from regraft.features.looks import LooksLane
 from regraft.features.streaming import Lane, Pass, Progress
 
 
@@ -41,6 +43,8 @@ class Features:
         Wall-clock time of the pass.
     notes : tuple of str
         What the user should know: a cache that could not be used, a network that OpenVINO cannot run.
+    looks : Looks or None
+        Of the same images, where they were asked for.
     """
 
     values: np.ndarray
@@ -53,6 +57,7 @@ class Features:
     cache_misses: int
     seconds: float
     notes: tuple[str, ...] = ()
+    looks: Looks | None = None
 
 
 def extract(
@@ -63,6 +68,7 @@ def extract(
     engine: EngineName = "auto",
     precisions: Sequence[str] | None = None,
     skip_unreadable: bool = False,
+    looks: bool = False,
     progress: Progress | None = None,
     cache: Path | None = None,
 ) -> Features:
@@ -80,6 +86,8 @@ def extract(
         Of each backbone; default: the fastest that agrees with float32.
     skip_unreadable : bool
         Go on however many images are unreadable.
+    looks : bool
+        Return the images' looks too: digests, sizes, shapes, thumbnails.
     progress : callable, optional
         Called with (images done, n).
     cache : Path, optional
@@ -99,12 +107,15 @@ def extract(
     for position, backbone in enumerate(backbones):
         wanted = precisions[position] if precisions is not None else "auto"
         lanes.append(Lane(backbone, kind, settle_precision(backbone, kind, wanted, examples, root), root))
-    run = Pass(examples, names, lanes, skip_unreadable, progress)
+    looking = LooksLane(len(examples), root) if looks else None
+    run = Pass(examples, names, lanes, skip_unreadable, progress, looking)
     try:
         values, read = run.run()
     finally:
         for lane in lanes:
             lane.close()
+        if looking is not None:
+            looking.store.close()
     problems = dict.fromkeys(lane.store.problem for lane in lanes if lane.store.problem)
     notes = [f"{problem[:1].upper()}{problem[1:]}." for problem in problems if problem]
     ran = [lane.engine.name if lane.engine else kind for lane in lanes]
@@ -113,9 +124,10 @@ def extract(
         for lane, name in zip(lanes, ran, strict=True)
         if name != kind
     ]
+    index = np.flatnonzero(read)
     return Features(
         values=values if read.all() else values[read],
-        index=np.flatnonzero(read),
+        index=index,
         skipped=tuple(run.skipped),
         precisions=tuple(lane.precision for lane in lanes),
         widths=tuple(columns.stop - columns.start for columns in run.columns),
@@ -124,4 +136,5 @@ def extract(
         cache_misses=run.misses,
         seconds=time.perf_counter() - started,
         notes=tuple(notes),
+        looks=None if looking is None else looking.looks(index),
     )

@@ -20,6 +20,7 @@ from regraft.errors import DataError, UnreadableImage
 from regraft.features.cache import FeatureCache
 from regraft.features.engine_openvino import Sink
 from regraft.features.engines import Engine, open_engine
+from regraft.features.looks import LooksLane
 
 MAXIMUM_UNREADABLE = 0.05
 """Above this share of unreadable images something is wrong with the data, and the job stops."""
@@ -88,6 +89,7 @@ class _Prepared:
     """One image on its way: what the cache had, and pixels for the networks that must still see it."""
 
     digest: str = ""
+    look: np.ndarray | None = None
     found: dict[int, np.ndarray] = field(default_factory=dict)
     pixels: dict[int, np.ndarray] = field(default_factory=dict)
     reason: str | None = None
@@ -103,8 +105,9 @@ class Pass:
         lanes: list[Lane],
         skip_unreadable: bool,
         progress: Progress | None,
+        looks: LooksLane | None = None,
     ) -> None:
-        self.examples, self.names, self.lanes = examples, names, lanes
+        self.examples, self.names, self.lanes, self.looks = examples, names, lanes, looks
         self.skip_unreadable, self.progress = skip_unreadable, progress
         self.skipped: list[Skipped] = []
         self.hits = self.misses = 0
@@ -158,13 +161,19 @@ class Pass:
                     missing.append(number)
                 else:
                     prepared.found[number] = values
-            prepared.pixels = self._decoded(raw, missing)
+            prepared.pixels, image = self._decoded(raw, missing)
+            if self.looks is not None:
+                found = self.looks.found(prepared.digest)
+                prepared.look = self.looks.look(prepared.digest, raw, image) if found is None else found
         except UnreadableImage as error:
             return _Prepared(reason=str(error))
         return prepared
 
-    def _decoded(self, raw: bytes | np.ndarray, numbers: list[int]) -> dict[int, np.ndarray]:
-        """Return the pixels for some of the networks: what each alone would have seen, decoded once where possible."""
+    def _decoded(self, raw: bytes | np.ndarray, numbers: list[int]) -> tuple[dict[int, np.ndarray], np.ndarray | None]:
+        """Return the pixels for some of the networks, and the image that they are from, if any is decoded.
+
+        They are what each network alone would have seen, decoded once where possible.
+        """
         pixels = {}
         image: np.ndarray | None = None
         for number in sorted(numbers, key=lambda n: -self.lanes[n].backbone.preprocessing.short_side):
@@ -174,11 +183,13 @@ class Pass:
             if image is None or coarser:
                 image = decode(raw, wanted.short_side)
             pixels[number] = wanted.apply(image)
-        return pixels
+        return pixels, image
 
     def _take(self, position: int, prepared: _Prepared) -> None:
         if self.values is None:
             self._make_room(prepared)
+        if self.looks is not None and prepared.look is not None:
+            self.looks.place(position, prepared.digest, prepared.look)
         for number, values in prepared.found.items():
             self._place(number, [position], values[None])
         self.hits += len(prepared.found)

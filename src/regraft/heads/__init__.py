@@ -64,6 +64,11 @@ HEADS: dict[str, HeadEntry] = {
             "regraft.heads.mlp:MLPHead",
             "Network of one or more hidden layers with batch normalisation and dropout",
         ),
+        HeadEntry(
+            "source",
+            "regraft.heads.source_prior:SourcePriorHead",
+            "Logistic regression that begins with the source task's own scores of the same classes",
+        ),
     )
 }
 """The heads by name, simplest first: of equals, the earlier is chosen."""

@@ -130,8 +130,10 @@ class LogisticHead(Head):
         train = np.zeros((len(y), len(pairs)), bool)
         for fold, (rows, _) in enumerate(pairs):
             train[rows, fold] = True
-        weights = _minimize(space, y, int(y.max()) + 1, train, self.settings_["C"])
-        parts = [_logits(space.Z[rows], weights[:, [fold]])[:, 0] for fold, (_, rows) in enumerate(pairs)]
+        offset = self._offset(X, self.settings_.get("alpha", 0.0))
+        weights = _minimize(space, y, int(y.max()) + 1, train, self.settings_["C"], offset=offset)
+        logits = _logits(space.Z, weights) + offset
+        parts = [logits[rows, fold] for fold, (_, rows) in enumerate(pairs)]
         return softmax(np.concatenate(parts) * self.settings_["inverse_temperature"])
 
     def _learn(
@@ -142,17 +144,31 @@ class LogisticHead(Head):
             raise UsageError(f"C must be above 0, not {Cs[0] if Cs else 'missing'}")
         if not len(self.powers) or min(self.powers) <= 0:
             raise UsageError(f"powers must be one or more numbers above 0, not {self.powers!r}")
-        choice = self._choose(X, y, k, Cs, train_test_pairs(y, self.cv, groups, self.seed))
+        return self._fit_chosen(X, y, k, self._choose(X, y, k, Cs, train_test_pairs(y, self.cv, groups, self.seed)))
+
+    def _fit_chosen(
+        self, X: npt.NDArray[np.float32], y: npt.NDArray[np.intp], k: int, choice: _Choice
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         space = _PrincipalSpace(X, choice.power)
         everyone = np.ones((len(y), 1), bool)
-        weights = _minimize(space, y, k, everyone, choice.C)
+        weights = _minimize(space, y, k, everyone, choice.C, offset=self._offset(X, choice.alpha))
         coef = space.back(weights[:-1, 0]).T * np.float32(choice.scale)
         intercept = weights[-1, 0] * np.float32(choice.scale) - coef @ space.mean
         settings = {"power": choice.power, "C": choice.C, "inverse_temperature": choice.scale}
         return {"coef": np.ascontiguousarray(coef), "intercept": intercept}, settings
 
+    def _offset(self, X: np.ndarray, alpha: float) -> np.ndarray | float:
+        """Return what is added to the logits (n, 1, k) before anything is learnt: `alpha` times what is known."""
+        return 0.0
+
     def _choose(
-        self, X: np.ndarray, y: np.ndarray, k: int, Cs: list[float], pairs: list[tuple[Index, Index]]
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        k: int,
+        Cs: list[float],
+        pairs: list[tuple[Index, Index]],
+        alphas: Sequence[float] = (0.0,),
     ) -> _Choice:
         rows = stratified_rows(y, max(self.cv_samples, 20 * k), self.seed)
         train = np.zeros((len(y), len(pairs)), bool)
@@ -163,24 +179,27 @@ class LogisticHead(Head):
             test[test_rows, fold] = np.isin(y[test_rows], y[np.intersect1d(train_rows, rows)])
         train, test, y = train[rows], test[rows], y[rows]
         train, test = train[:, test.any(axis=0)], test[:, test.any(axis=0)]
-        fallback = min(Cs, key=lambda C: abs(np.log(C / DEFAULT_C)))
-        best = _Choice(np.inf, float(self.powers[0]), float(fallback), 1.0)
+        fallback = min(Cs, key=lambda C: abs(np.log(max(C, 1e-9) / DEFAULT_C)))
+        best = _Choice(np.inf, float(self.powers[0]), float(alphas[0]), float(fallback), 1.0)
         if not test.any():
             return best
         held_out = np.nonzero(test)
+        examples = X if len(rows) == len(X) else X[rows]
         for power in self.powers:
-            space = _PrincipalSpace(X if len(rows) == len(X) else X[rows], power)
-            weights, least, worse = None, np.inf, 0
-            for C in Cs:
-                weights = _minimize(space, y, k, train, C, weights)
-                logits = _logits(space.Z, weights)[held_out]
-                scale, loss = fit_temperature(logits, y[held_out[0]])
-                if loss < best.loss * (1 - MARGIN):
-                    best = _Choice(loss, float(power), float(C), scale)
-                worse = 0 if loss < least * (1 - MARGIN) else worse + 1
-                least = least if worse else loss
-                if worse == 2:
-                    break
+            space = _PrincipalSpace(examples, power)
+            for alpha in alphas:
+                offset = self._offset(examples, alpha)
+                weights, least, worse = None, np.inf, 0
+                for C in Cs:
+                    weights = _minimize(space, y, k, train, C, weights, offset)
+                    logits = (_logits(space.Z, weights) + offset)[held_out]
+                    scale, loss = fit_temperature(logits, y[held_out[0]])
+                    if loss < best.loss * (1 - MARGIN):
+                        best = _Choice(loss, float(power), float(alpha), float(C), scale)
+                    worse = 0 if loss < least * (1 - MARGIN) else worse + 1
+                    least = least if worse else loss
+                    if worse == 2:
+                        break
         return best
 
 
@@ -188,6 +207,7 @@ class LogisticHead(Head):
 class _Choice:
     loss: float
     power: float
+    alpha: float
     C: float
     scale: float
 
@@ -247,13 +267,17 @@ def _minimize(
     train: npt.NDArray[np.bool_],
     C: float,
     start: np.ndarray | None = None,
+    offset: np.ndarray | float = 0.0,
 ) -> npt.NDArray[np.float32]:
     """Fit one multinomial regression a fold, all together; return weights (r + 1, folds, k).
 
-    `train` (n, folds) says who takes part; the intercept is the last row.
+    `train` (n, folds) says who takes part; the intercept is the last row. Logits `offset` (n, 1, k) are there
+    before anything is learnt.
     """
     n, r = space.Z.shape
     folds = train.shape[1]
+    if C == 0:  # an infinite penalty
+        return np.zeros((r + 1, folds, k), np.float32)
     share = (train / train.sum(axis=0)).astype(np.float32)[:, :, None]
     penalty = (space.variance.sum() or 1.0) / (C * train.sum(axis=0))
     # The Hessian is near (p (1 - p) x variance + penalty) along each axis: there the problem is round.
@@ -268,6 +292,7 @@ def _minimize(
     def loss_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
         weights = unit * point.reshape(r + 1, folds, k).astype(np.float32)
         logits = _logits(space.Z, weights)
+        logits += offset
         logits -= logits.max(axis=2, keepdims=True)
         of_own = logits[own]
         np.exp(logits, out=logits)

@@ -117,5 +117,5 @@ def smoothed(votes: np.ndarray, smoothing: float) -> npt.NDArray[np.float64]:
     return votes / votes.sum(axis=1, keepdims=True)
 
 
-SCORERS: dict[str, Scorer] = {"logistic": logistic, "centroid": centroid, "knn": knn, "mlp": mlp}
+SCORERS: dict[str, Scorer] = {"logistic": logistic, "centroid": centroid, "knn": knn, "mlp": mlp, "source": logistic}
 """Name of a head -> the function that scores its state."""

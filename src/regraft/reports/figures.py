@@ -71,11 +71,12 @@ class Plot:
     title: str
     lines: list[Line]
     best: list[Line]
-    x_ticks: list[tuple[float, int]]
+    x_ticks: list[tuple[float, int | str]]
     y_ticks: list[tuple[float, float]]
 
 
-def _path(x: npt.ArrayLike, y: npt.ArrayLike) -> str:
+def path(x: npt.ArrayLike, y: npt.ArrayLike) -> str:
+    """Return the SVG path through points whose coordinates are shares of the plot's side."""
     # Points closer than half a unit cannot be seen; without them a curve's size has a bound.
     points = np.column_stack([np.asarray(x, float), 1 - np.asarray(y, float)]) * SIDE
     points = np.round(2 * points) / 2
@@ -107,13 +108,13 @@ def roc_lines(evaluation: Any) -> list[Line]:
     lines = []
     for name, style in _drawn(evaluation).items():
         curve = evaluation.curves[name]
-        lines.append(Line(name, evaluation.per_class[name].roc_auc, _path(curve.fpr, curve.tpr), style))
+        lines.append(Line(name, evaluation.per_class[name].roc_auc, path(curve.fpr, curve.tpr), style))
     if len(lines) == 2:
         return lines[1:]
     if len(evaluation.curves) > LINES + 1:
         grid = np.linspace(0, 1, 101)
         mean = np.mean([np.interp(grid, c.fpr, c.tpr) for c in evaluation.curves.values()], axis=0)
-        lines.append(Line("mean", evaluation.roc_auc, _path(np.r_[0, grid], np.r_[0, mean]), "mean"))
+        lines.append(Line("mean", evaluation.roc_auc, path(np.r_[0, grid], np.r_[0, mean]), "mean"))
     return lines
 
 
@@ -133,8 +134,8 @@ def precision_recall_lines(evaluation: Any) -> list[Line]:
     lines = []
     for name, style in _drawn(evaluation).items():
         recall, precision = _steps(evaluation.curves[name])
-        path = _path(np.r_[0, np.repeat(recall, 2)[:-1]], np.repeat(precision, 2))
-        lines.append(Line(name, evaluation.per_class[name].average_precision, path, style))
+        shape = path(np.r_[0, np.repeat(recall, 2)[:-1]], np.repeat(precision, 2))
+        lines.append(Line(name, evaluation.per_class[name].average_precision, shape, style))
     if len(evaluation.curves) > LINES + 1:
         grid = np.linspace(0, 1, 101)
         heights = []
@@ -142,7 +143,7 @@ def precision_recall_lines(evaluation: Any) -> list[Line]:
             recall, precision = _steps(curve)
             heights.append(precision[np.searchsorted(recall, grid).clip(max=len(recall) - 1)])
         mean = np.mean(heights, axis=0)
-        lines.append(Line("mean", evaluation.average_precision, _path(grid, mean), "mean"))
+        lines.append(Line("mean", evaluation.average_precision, path(grid, mean), "mean"))
     return lines
 
 
@@ -274,19 +275,19 @@ def _training_plot(title: str, attempts: dict[str, list[Any]], fields: dict[str,
     ]
     curves = [(name, style, points) for name, style, points in curves if len(points)]
     values = [points[:, 1] for _, _, points in curves]
-    ticks = _ticks(min(map(np.min, values)), max(map(np.max, values))) if values else [0.0, 1.0]
-    last, low, height = max(map(len, attempts.values())), ticks[0], ticks[-1] - ticks[0]
+    marks = ticks(min(map(np.min, values)), max(map(np.max, values))) if values else [0.0, 1.0]
+    last, low, height = max(map(len, attempts.values())), marks[0], marks[-1] - marks[0]
     # A single epoch is a point: its line of no length is drawn as a dot.
     lines = [
-        Line(name, best(of[:, 1]), _path((of[:, 0] - 0.5) / last, (of[:, 1] - low) / height) + "h0", style)
+        Line(name, best(of[:, 1]), path((of[:, 0] - 0.5) / last, (of[:, 1] - low) / height) + "h0", style)
         for name, style, of in curves
     ]
     return Plot(
         title,
         lines,
         [line for line in lines if "train" not in str(line.style)],
-        [((tick - 0.5) / last, int(tick)) for tick in _ticks(0, last, whole=True) if 1 <= tick <= last],
-        [((tick - low) / height, tick) for tick in ticks],
+        [((tick - 0.5) / last, int(tick)) for tick in ticks(0, last, whole=True) if 1 <= tick <= last],
+        [((tick - low) / height, tick) for tick in marks],
     )
 
 
@@ -295,7 +296,7 @@ def _finite(values: list[float]) -> npt.NDArray[np.float64]:
     return points[np.isfinite(points[:, 1])]
 
 
-def _ticks(low: float, high: float, whole: bool = False) -> list[float]:
+def ticks(low: float, high: float, whole: bool = False) -> list[float]:
     """Return four to eight round numbers that span `low` to `high`."""
     rough = max((high - low) / 6, abs(high) * 1e-3, 1e-6)
     power = 10.0 ** math.floor(math.log10(rough))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from regraft.evaluation.intervals import wilson
-from regraft.reports import figures, pictures
+from regraft.reports import figures, pictures, trust
 from regraft.reports.verdict import how_evaluated, how_long, number, percent, verdict
 
 MODEL = "model.regraft"
@@ -94,6 +94,7 @@ def _context(result: Any) -> dict[str, Any]:
     evaluation = result.evaluations["test"]
     skipped = tuple(dict.fromkeys(result.dataset.skipped + result.skipped))
     large = len(evaluation.classes) > TABLE_CLASSES
+    evidence = result.evidence
     return {
         "result": result,
         "evaluation": evaluation,
@@ -115,6 +116,12 @@ def _context(result: Any) -> dict[str, Any]:
         "variants": pictures.variants(result),
         "training": figures.training_plots(result.history) if result.history else [],
         "attempts": [(attempt, _interval(attempt)) for attempt in result.attempts],
+        "evidence": evidence,
+        "reliability": trust.reliability_lines(evidence),
+        "selective": trust.selective_plot(evidence),
+        # The verdict on transfer stands on top of the page.
+        "trust": evidence.sentences()[1 if evidence.control else 0 :],
+        "findings": result.audit.sentences(),
         "segments": figures.time_segments(result.timings),
         "notes": tuple(dict.fromkeys(result.dataset.notes + result.notes)),
         "skipped": skipped[:SKIPPED_SHOWN],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class Picture:
         Whether the two agree.
     uri : str or None
         The thumbnail as a data URI; None where the image can no longer be read.
+    why : str or None
+        The same with the places coloured that speak for `predicted`; None where that is not known.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Picture:
     confidence: float
     right: bool
     uri: str | None
+    why: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def sample(result: Any) -> list[Picture]:
 
 
 def mistakes(result: Any) -> list[Picture]:
-    """Return the test images that were named wrongly with the most confidence, most confident first.
+    """Return the test images that were named wrongly with the most confidence, and what spoke for it.
 
     Parameters
     ----------
@@ -105,8 +108,22 @@ def mistakes(result: Any) -> list[Picture]:
     truth = result.dataset.y[result.test_index]
     wrong = np.flatnonzero(result.test_probabilities.argmax(axis=1) != truth)
     confidence = result.test_probabilities[wrong].max(axis=1)
-    order = np.argsort(-confidence, kind="stable")[:MISTAKES]
-    return _pictures(result, wrong[order], MISTAKE_SIDE)
+    from regraft.reports.explanations import explained
+
+    order = wrong[np.argsort(-confidence, kind="stable")[:MISTAKES]]
+    pictures = _pictures(result, order, MISTAKE_SIDE)
+    dataset, index = result.dataset, result.test_index[order]
+    reasons, _ = explained(
+        result.classifier,
+        [dataset.examples[int(i)] for i in index],
+        [dataset.names[int(i)] for i in index],
+        result.test_probabilities[order].argmax(axis=1).tolist(),
+        longest=MISTAKE_SIDE,
+    )
+    return [
+        replace(picture, why=None if jpeg is None else _encoded(jpeg))
+        for picture, jpeg in zip(pictures, reasons, strict=True)
+    ]
 
 
 def variants(result: Any) -> list[Variants]:
@@ -188,4 +205,8 @@ def _data_uri(example: Any, side: int) -> str | None:
 def _uri_of(raw: bytes | np.ndarray, side: int) -> str:
     from regraft.data.images import thumbnail
 
-    return "data:image/jpeg;base64," + base64.b64encode(thumbnail(raw, side)).decode("ascii")
+    return _encoded(thumbnail(raw, side))
+
+
+def _encoded(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

@@ -26,8 +26,13 @@ class Outcome:
     widths : tuple of int
     test_index : int array of shape (m,)
     test_probabilities : float array of shape (m, k)
+    test_features : float array of shape (m, d) or None
+        Of the same images, by the network that is kept; None where several networks named them.
     val_probabilities : float array of shape (v, k) or None
         Of the source's own validation images.
+    held_out_index : int array of shape (h,)
+    held_out_probabilities : float array of shape (h, k)
+        Of images that it was chosen by, when it had not learnt from them; never of the test's.
     attempts : tuple of Attempt
     history : tuple of Epoch
     candidates : tuple of Candidate
@@ -41,8 +46,16 @@ class Outcome:
     widths: tuple[int, ...]
     test_index: np.ndarray
     test_probabilities: np.ndarray
+    test_features: np.ndarray | None
     val_probabilities: np.ndarray | None
+    held_out_index: np.ndarray
+    held_out_probabilities: np.ndarray
     attempts: tuple[Attempt, ...]
     history: tuple[Epoch, ...]
     candidates: tuple[Candidate, ...]
     seconds: float
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it is a head on frozen features."""
+        return not self.attempts or any(attempt.chosen and attempt.name == "probe" for attempt in self.attempts)

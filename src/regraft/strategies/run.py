@@ -59,7 +59,7 @@ def _cross_validate(job: Job, strategy: str, begun: float) -> Outcome:
     test = np.flatnonzero(predicted)
     found = _predict(job, attempts.best, test[:1])
     outcome = _outcome(attempts, found, test[:1], found_on=None, begun=begun)
-    return replace(outcome, test_index=test, test_probabilities=probabilities[test])
+    return replace(outcome, test_index=test, test_probabilities=probabilities[test], test_features=None)
 
 
 def _try(job: Job, strategy: str, train: np.ndarray, val: np.ndarray, label: str = "") -> Attempts:
@@ -146,6 +146,7 @@ def _outcome(
     attempts: Attempts, found: Features, test: np.ndarray, *, found_on: np.ndarray | None, begun: float
 ) -> Outcome:
     chosen = attempts.best
+    assert chosen.probabilities is not None
     listed = tuple(replace(fitted.attempt, chosen=fitted is chosen) for fitted in attempts.tried)
     return Outcome(
         fitted=chosen,
@@ -153,7 +154,10 @@ def _outcome(
         widths=found.widths,
         test_index=test[found.index],
         test_probabilities=_scores(chosen, found),
+        test_features=found.values,
         val_probabilities=None if found_on is None else chosen.probabilities,
+        held_out_index=attempts.val,
+        held_out_probabilities=chosen.probabilities,
         attempts=listed,
         history=tuple(epoch for fitted in attempts.tried for epoch in fitted.history),
         candidates=attempts.candidates,

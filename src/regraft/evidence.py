@@ -1,0 +1,316 @@
+"""How far a classifier can be trusted, gathered from images that it has not learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from regraft.control import Control
+from regraft.errors import DataError
+from regraft.evaluation.calibration import Calibration, Reliability, fit_calibration, reliability, uncalibrated
+from regraft.evaluation.conformal import Conformal, Coverage, coverage
+from regraft.evaluation.intervals import wilson
+from regraft.evaluation.out_of_distribution import OutOfDistribution, auroc
+from regraft.evaluation.selective import Selective, selective
+
+COVERAGE = 0.9
+"""Of the sets whose coverage is measured."""
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Trust:
+    """What a classifier carries so that its answers can be acted on; nothing of it is from test images.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    conformal : Conformal or None
+        None where too few images were held out for sets of any use.
+    familiarity : OutOfDistribution or None
+    notes : tuple of str
+        Why something is missing.
+    """
+
+    calibration: Calibration
+    conformal: Conformal | None
+    familiarity: OutOfDistribution | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """The features of what a classifier learnt from, and of the held-out images among or beside them.
+
+    Parameters
+    ----------
+    features : float array of shape (n, d)
+        Of the training images.
+    index : int array of shape (h,)
+        Which rows of `validation` the held-out images are, or of `features` where there is none.
+    validation : float array of shape (v, d) or None
+        Of the source's own validation images.
+    widths : tuple of int
+        Columns of each backbone.
+    groups : array of shape (n,) or None
+        Training images of one group are held out together.
+    """
+
+    features: npt.NDArray[np.float32]
+    index: npt.NDArray[np.int64]
+    validation: npt.NDArray[np.float32] | None
+    widths: tuple[int, ...]
+    groups: npt.NDArray[np.str_] | None = None
+
+
+def trust(held_out: npt.NDArray[np.float64], y: npt.NDArray[np.int64], learnt: Learnt | None, seed: int) -> Trust:
+    """Return what a classifier carries, from held-out probabilities and the features it learnt from.
+
+    Parameters
+    ----------
+    held_out : float array of shape (h, k)
+        What the head says of images that it was not fitted on.
+    y : int array of shape (h,)
+        Their classes.
+    learnt : Learnt or None
+        None where there was no time for features.
+    seed : int
+    """
+    calibration = fit_calibration(held_out, y, seed)
+    calibrated = calibration.apply(held_out)
+    notes = []
+    conformal: Conformal | None = Conformal.fit(calibrated, y)
+    try:
+        assert conformal is not None
+        conformal.threshold(COVERAGE)
+    except DataError as error:
+        conformal = None
+        notes.append(f"No prediction sets: {error}")
+    familiarity = None
+    if learnt is None:
+        notes.append("What is unlike anything learnt from is not marked: there was no time left to learn that.")
+    else:
+        try:
+            familiarity = OutOfDistribution.fit(
+                learnt.features,
+                calibrated,
+                index=learnt.index,
+                validation=learnt.validation,
+                widths=learnt.widths,
+                groups=learnt.groups,
+                seed=seed,
+            )
+        except DataError as error:
+            notes.append(f"What is unlike anything learnt from is not marked: {error}")
+    return Trust(calibration, conformal, familiarity, tuple(notes))
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """How well images unlike all that was learnt from are told.
+
+    Parameters
+    ----------
+    allowed : float
+        Share of familiar images that may be marked by mistake.
+    false_alarms, false_alarms_ci95 : float and (float, float), or None
+        Share of the test images that are; None where none are apart from training.
+    strangers : dict of str to (int, float, float or None)
+        Kinds of other pictures: how many, which share of them is marked, and the area under the ROC curve of the
+        score against the test images.
+    """
+
+    allowed: float
+    false_alarms: float | None
+    false_alarms_ci95: tuple[float, float] | None
+    strangers: dict[str, tuple[int, float, float | None]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "allowed_false_alarms": self.allowed,
+            "false_alarms": self.false_alarms,
+            "false_alarms_ci95": None if self.false_alarms_ci95 is None else list(self.false_alarms_ci95),
+            "strangers": {
+                kind: {"n": n, "marked": marked, "auroc": area} for kind, (n, marked, area) in self.strangers.items()
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How far to trust a classifier, measured on its test images.
+
+    Parameters
+    ----------
+    before, after : Reliability
+        Of the head's plain probabilities, and of the calibrated ones.
+    method : str
+        What calibrated them, in words.
+    coverage : Coverage or None
+        Of the 90% sets.
+    selective : Selective
+        Accuracy against the share that is answered.
+    familiarity : Familiarity or None
+    control : Control or None
+        Raw pixels alone; None where nothing was transferred.
+    notes : tuple of str
+        Why something is missing.
+    """
+
+    before: Reliability
+    after: Reliability
+    method: str
+    coverage: Coverage | None
+    selective: Selective
+    familiarity: Familiarity | None
+    control: Control | None
+    notes: tuple[str, ...] = ()
+
+    def sentences(self) -> list[str]:
+        """Return what it says, in words."""
+        return list(_sentences(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        sets = None if self.coverage is None else {"asked": COVERAGE, **self.coverage.to_dict()}
+        return {
+            "calibration": {"method": self.method, "before": self.before.to_dict(), "after": self.after.to_dict()},
+            "sets": sets,
+            "selective": self.selective.to_dict(),
+            "familiarity": None if self.familiarity is None else self.familiarity.to_dict(),
+            "transfer": None if self.control is None else self.control.to_dict(),
+            "notes": list(self.notes),
+        }
+
+
+def gather(
+    trusted: Trust,
+    probabilities: npt.NDArray[np.float64],
+    y: npt.NDArray[np.int64],
+    *,
+    settings: dict[str, Any],
+    protocol: str,
+    features: npt.NDArray[np.float32] | None,
+    strangers: dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]],
+    control: Control | None,
+    seed: int,
+) -> Evidence:
+    """Return what the test images say of how far a classifier can be trusted.
+
+    Parameters
+    ----------
+    trusted : Trust
+    probabilities : float array of shape (m, k)
+        Of the test images, as the head gives them.
+    y : int array of shape (m,)
+    settings : dict
+        The head's: its inverse temperature is undone for the figures before calibration.
+    protocol : {"given", "holdout", "cross-validation"}
+    features : float array of shape (m, d) or None
+        Of test images that the classifier has not learnt from.
+    strangers : dict of str to (float array of shape (s, d), float array of shape (s, k))
+        Other pictures by kind: their features, and what the head says of them.
+    control : Control or None
+    seed : int
+    """
+    final = trusted.calibration.apply(probabilities)
+    scale = settings.get("inverse_temperature")
+    plain = probabilities if scale is None else uncalibrated(probabilities, float(scale))
+    return Evidence(
+        before=reliability(plain, y, seed=seed),
+        after=reliability(final, y, seed=seed),
+        method=_method(trusted.calibration, scale is not None),
+        coverage=_coverage(trusted, final, y, protocol, seed),
+        selective=selective(final, y),
+        familiarity=_familiarity(trusted, features, final, strangers),
+        control=control,
+        notes=trusted.notes,
+    )
+
+
+def _method(calibration: Calibration, tempered: bool) -> str:
+    own = "temperature" if tempered else "the head's own scale"
+    return own if calibration.method == "none" else f"{own}, then {calibration.method}"
+
+
+def _coverage(
+    trusted: Trust, p: npt.NDArray[np.float64], y: npt.NDArray[np.int64], protocol: str, seed: int
+) -> Coverage | None:
+    if trusted.conformal is None:
+        return None
+    if protocol != "cross-validation":
+        return coverage(trusted.conformal.sets(p, COVERAGE), y)
+    # The classifier's own scores are of these very images: each fifth is covered by the scores of the others.
+    fold = np.random.default_rng(seed).permutation(len(y)) % FOLDS
+    sets = np.zeros(p.shape, bool)
+    try:
+        for number in range(FOLDS):
+            rest = fold != number
+            sets[~rest] = Conformal.fit(p[rest], y[rest]).sets(p[~rest], COVERAGE)
+    except DataError:
+        return None
+    return coverage(sets, y)
+
+
+def _familiarity(
+    trusted: Trust,
+    features: npt.NDArray[np.float32] | None,
+    probabilities: npt.NDArray[np.float64],
+    strangers: dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]],
+) -> Familiarity | None:
+    familiarity = trusted.familiarity
+    if familiarity is None:
+        return None
+    known = None if features is None else familiarity.score(features, probabilities)
+    share = interval = None
+    if known is not None:
+        marked = int((known > familiarity.threshold).sum())
+        share, interval = marked / len(known), wilson(marked, len(known))
+    others = {}
+    for kind, (values, said) in strangers.items():
+        scores = familiarity.score(values, trusted.calibration.apply(said))
+        area = None if known is None else auroc(known, scores)
+        others[kind] = (len(scores), float((scores > familiarity.threshold).mean()), area)
+    return Familiarity(familiarity.false_alarms, share, interval, others)
+
+
+def _sentences(evidence: Evidence) -> Iterator[str]:
+    if evidence.control is not None:
+        yield evidence.control.verdict.text
+    before, after = evidence.before, evidence.after
+    low, high = after.ece_ci95
+    yield (
+        f"Probabilities are off by {100 * after.ece:.1f} points on average (95% interval {100 * low:.1f} to "
+        f"{100 * high:.1f}); {100 * before.ece:.1f} before calibration by {evidence.method}, and exactly right ones "
+        f"would show {100 * after.ece_by_chance:.1f} by chance on {after.n:,} images."
+    )
+    sets = evidence.coverage
+    if sets is not None:
+        low, high = sets.coverage_ci95
+        yield (
+            f"Sets of plausible classes at {COVERAGE:.0%} hold the true class of {sets.coverage:.1%} of test images "
+            f"({low:.1%} to {high:.1%}); a set has {sets.mean_size:.2f} classes on average, {sets.empty:.0%} are empty."
+        )
+    yield from (target.sentence for target in evidence.selective.targets)
+    yield from _familiarity_sentences(evidence.familiarity)
+    yield from evidence.notes
+
+
+def _familiarity_sentences(found: Familiarity | None) -> Iterator[str]:
+    if found is None:
+        return
+    if found.false_alarms is not None and found.false_alarms_ci95 is not None:
+        low, high = found.false_alarms_ci95
+        yield (
+            f"{found.false_alarms:.1%} ({low:.1%} to {high:.1%}) of the test images are marked as unlike all that was "
+            f"learnt from, where {found.allowed:.0%} false alarms are allowed."
+        )
+    for kind, (n, marked, area) in found.strangers.items():
+        told = "" if area is None else f", AUROC {area:.3f}"
+        yield f"Of {n} other pictures ({kind}), {marked:.0%} are marked as unfamiliar{told}."
