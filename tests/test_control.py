@@ -17,7 +17,7 @@ def test_pixels_are_the_means_of_cells() -> None:
     found = pixels(thumbnails)
     assert found.shape == (2, 16 * 16 * 3)
     assert found[1, 0] == pytest.approx(thumbnails[1, :2, :2, 0].mean() / 255)
-    assert 0 <= found.min() and found.max() <= 1
+    assert found.min() >= 0 and found.max() <= 1
 
 
 def test_pixels_do_tell_colours_apart_and_a_bad_classifier_is_worse(colours: Path) -> None:

@@ -18,7 +18,7 @@ WIDTH = 200
 
 
 def images(n: int, seed: int, sure: float = 3.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return features (n, 200) near a plane, probabilities (n, 3) that are right about their own doubt, and classes (n,)."""
+    """Return features (n, 200) near a plane, probabilities (n, 3) that are as sure as they should be, and classes."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(scale=sure, size=(n, K))
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

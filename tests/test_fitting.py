@@ -413,3 +413,12 @@ def test_checkpoints_that_cannot_be_written(tune: Callable[..., Result], split: 
     (tmp_path / "file").touch()
     with pytest.raises(RegraftError, match="The checkpoints must be written where folders can be made, but "):
         tune(split, checkpoints=tmp_path / "file" / "deeper")
+
+
+def test_blocks_of_neighbours_stay_together(tmp_path: Path, draw_classes: Callable[..., Path]) -> None:
+    folder = draw_classes(tmp_path / "many", count=60)
+    result = regraft.fit(folder, backbone="tf_efficientnet_lite0", head="centroid", split="blocks")
+    groups, parts = result.dataset.groups, result.dataset.split
+    assert groups is not None and parts is not None
+    assert not set(groups[parts == "train"].tolist()) & set(groups[parts == "test"].tolist())
+    assert result.settings["split"] == "blocks"

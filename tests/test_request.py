@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from regraft.backbones.registry import get_backbones
+from regraft.data.dataset import Dataset
 from regraft.errors import RegraftError, UsageError
 from regraft.finetuning.settings import Training
 from regraft.request import (
@@ -17,6 +20,7 @@ from regraft.request import (
     check_stage,
     checkpoint_folder,
     heads_of,
+    held_together,
     network_head,
     reserve,
 )
@@ -158,3 +162,36 @@ def test_the_folder_of_an_interrupted_training(tmp_path: Path) -> None:
             checkpoint_folder(None, folder)
     (tmp_path / "tuned" / "last.ckpt").touch()
     assert checkpoint_folder(None, str(tmp_path)) == tmp_path
+
+
+# --- what is held together ------------------------------------------------------------------------
+
+
+def numbered(n: int = 40, **changes: object) -> Dataset:
+    """Return a data set of n images of two classes, mixed."""
+    y = np.arange(n) % 2
+    dataset = Dataset([b""] * n, tuple(f"{i:03}.jpg" for i in range(n)), {"label": y}, {"label": ("a", "b")})
+    return replace(dataset, **changes)  # type: ignore[arg-type]
+
+
+def test_blocks_of_neighbours_become_groups() -> None:
+    found = held_together(numbered(), "blocks")
+    assert found.groups is not None
+    assert len(set(found.groups.tolist())) == 10
+    assert [len(set(found.groups[i : i + 4].tolist())) for i in range(0, 40, 4)] == [1] * 10
+    assert "10 blocks of neighbouring images are kept together" in found.notes
+    plain = numbered()
+    assert held_together(plain, "random") is plain
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split", "words"),
+    [
+        (numbered(), "sideways", "--split must be random or blocks, not 'sideways'"),
+        (numbered(split=np.array(["train", "test"] * 20)), "blocks", "is for data without a split of their own"),
+        (numbered(groups=np.array(["g", "h"] * 20)), "blocks", "--split blocks and --group-column exclude each other"),
+    ],
+)
+def test_blocks_that_cannot_be(dataset: Dataset, split: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        held_together(dataset, split)

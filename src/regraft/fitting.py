@@ -14,7 +14,6 @@ import numpy as np
 
 from regraft import __version__
 from regraft.auditing.auditing import examine
-from regraft.auditing.order import blocks
 from regraft.backbones.preprocessing import Pixels, Resize
 from regraft.backbones.registry import Pool, get_backbones
 from regraft.card import card
@@ -32,15 +31,14 @@ from regraft.protocol import check_classes, check_skipped, describe, settle_prot
 from regraft.proving import prove
 from regraft.request import (
     AUTO,
-    BLOCKS,
     DEFAULT,
     Split,
     Strategy,
     check_request,
-    check_split,
     check_stage,
     checkpoint_folder,
     heads_of,
+    held_together,
     network_head,
     reserve,
 )
@@ -181,9 +179,7 @@ def fit(
         label_from_name=label_from_name,
     )
     check_classes(dataset)
-    check_split(split, dataset)
-    if split == "blocks":
-        dataset = replace(dataset, groups=blocks(dataset, BLOCKS))
+    dataset = held_together(dataset, split)
     read = time.perf_counter()
     dataset, protocol = settle_protocol(dataset, test_size, seed)
     say = announce or (lambda sentence: None)

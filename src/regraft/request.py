@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from regraft.auditing.order import blocks
 from regraft.backbones.registry import DEFAULT_BACKBONE, Backbone
 from regraft.data.dataset import Dataset
 from regraft.errors import RegraftError, UsageError
@@ -75,8 +77,14 @@ def check_request(
         )
 
 
-def check_split(split: str, dataset: Dataset) -> None:
-    """Raise UsageError where examples cannot be held out as asked for."""
+def held_together(dataset: Dataset, split: str) -> Dataset:
+    """Return the data with what must not straddle a split: blocks of neighbours, where they are asked for.
+
+    Raises
+    ------
+    UsageError
+        If examples cannot be held out as asked for.
+    """
     if split not in SPLITS:
         raise UsageError(f"--split must be random or blocks, not {split!r}.")
     if split == "blocks" and dataset.split is not None:
@@ -86,6 +94,10 @@ def check_split(split: str, dataset: Dataset) -> None:
         )
     if split == "blocks" and dataset.groups is not None:
         raise UsageError("--split blocks and --group-column exclude each other; the groups are kept together anyway.")
+    if split == "random":
+        return dataset
+    note = f"{BLOCKS} blocks of neighbouring images are kept together"
+    return replace(dataset, groups=blocks(dataset, BLOCKS), notes=(*dataset.notes, note))
 
 
 def check_stage(backbones: tuple[Backbone, ...], training: Training) -> None:

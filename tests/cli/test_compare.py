@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -50,7 +51,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             notes=(),
             seed=0,
             evidence=cast("Any", None),
-            audit=cast("Any", None),
+            audit=cast("Any", SimpleNamespace(sentences=list)),
             trainable=3843,
         )
 

@@ -58,7 +58,7 @@ def result_of(dataset: Dataset, right: Any, *, val: float | None, how: str = "at
         "notes": (),
         "seed": 0,
         "evidence": None,
-        "audit": None,
+        "audit": SimpleNamespace(sentences=list),
         "trainable": 7,
     }
     if how == "val":

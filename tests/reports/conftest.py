@@ -19,7 +19,15 @@ def proof(probabilities, truth):
     """Return the evidence of a classifier that carries nothing."""
     nothing = Trust(Calibration(), None, None)
     return gather(
-        nothing, probabilities, truth, settings={}, protocol="holdout", features=None, strangers={}, control=None, seed=0
+        nothing,
+        probabilities,
+        truth,
+        settings={},
+        protocol="holdout",
+        features=None,
+        strangers={},
+        control=None,
+        seed=0,
     )
 
 
@@ -86,7 +94,7 @@ def make_result():
             attempts=(),
             augmentation=None,
             evidence=proof(probabilities, truth),
-            audit=SimpleNamespace(sentences=lambda: []),
+            audit=SimpleNamespace(sentences=list),
             classifier=SimpleNamespace(backbones=(), precisions=(), head="logistic", tensors={}, settings={}),
             probed=True,
             trainable=0,

@@ -12,7 +12,7 @@ from regraft.auditing.auditing import Audited
 from regraft.data.columns import TABLE_EXTENSIONS, write_columns
 from regraft.data.dataset import Dataset
 from regraft.data.filenames import printable
-from regraft.data.tables import _named_from as named_from
+from regraft.data.tables import named_from as named_from
 from regraft.errors import DataError, UsageError
 
 _KEPT_FIRST = {"test": 0, "val": 1, "train": 2}

@@ -17,7 +17,8 @@ from regraft.data.dataset import Dataset
 from regraft.evaluation.intervals import wilson
 from regraft.evaluation.significance import paired_gain
 
-FOLDS = 5
+FOLDS, DRAWS = 5, 5
+"""Folds, and how often the random ones are drawn."""
 
 LIMIT, STRETCHES = 2000, 30
 """Most images that are probed, and in how many stretches of neighbours they are taken out of more."""
@@ -38,11 +39,13 @@ in random order."""
 
 # Measured with Lite0 + Lite1, accuracy on random folds, on blocks, and the gap with its 95% interval:
 #
-#   flowers      0.911  0.912  -0.001 (-0.016 to 0.014)       cats_dogs   0.995  0.990  0.005 (-0.000 to 0.011)
-#   hotdog       0.924  0.896   0.028 (-0.004 to 0.063)       dog_breeds  0.840  0.848 -0.008 (-0.033 to 0.018)
-#   cat_h5       0.996  1.000  -0.004 (-0.022 to 0.011)
-#   signs        0.974  0.931   0.044 (0.030 to 0.058)        frames of a film: hands of one person follow each other
-#   elpv         0.852  0.799   0.053 (0.039 to 0.068)        cells in the order of their modules
+#   flowers      0.914  0.912   0.002 (-0.012 to 0.016)       cats_dogs   0.993  0.990   0.003 (-0.002 to 0.008)
+#   hotdog       0.920  0.896   0.024 (-0.005 to 0.056)       dog_breeds  0.844  0.848  -0.004 (-0.031 to 0.023)
+#   cat_h5       1.000  1.000   0.000 (-0.015 to 0.015)
+#   signs        0.979  0.931   0.048 (0.035 to 0.063)        frames of a film: hands of one person follow each other
+#   elpv         0.837  0.796   0.040 (0.024 to 0.057)        cells in the order of their modules
+#
+# A probe that is hardly penalised loses far more on the blocks of elpv, 0.59 to 0.65 in the worst two of five.
 
 
 def blocks(dataset: Dataset, count: int) -> npt.NDArray[np.str_]:
@@ -92,7 +95,9 @@ def order(dataset: Dataset, values: npt.NDArray[np.float32], seed: int = 0) -> O
     with threadpool_limits(limits=1):
         probe = _Probe(values[rows], y)
         in_blocks = probe.right(consecutive)
-        at_random = probe.right(_shuffled(consecutive, y, seed))
+        drawn = [probe.right(_shuffled(consecutive, y, seed + draw)) for draw in range(DRAWS)]
+    # Of several draws the middle one: a lucky one alone has raised a false alarm.
+    at_random = sorted(drawn, key=np.count_nonzero)[DRAWS // 2]
     gap, interval = paired_gain(at_random, in_blocks)
     return Order(
         random=float(at_random.mean()),

@@ -108,8 +108,8 @@ def _order(audit: Audit) -> list[str]:
         return []
     return [
         f"Neighbouring examples are related: a linear probe is right for {order.random:.1%} on random folds and for "
-        f"{order.blocks:.1%} on folds of consecutive examples, so a random split flatters; use --split blocks, or "
-        "--group-column if you know what belongs together."
+        f"{order.blocks:.1%} on folds of consecutive examples, so a random split flatters; use --split blocks "
+        "unless the split is your own, or --group-column if you know what belongs together."
     ]
 
 

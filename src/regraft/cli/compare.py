@@ -12,6 +12,7 @@ import click
 from regraft.cli.options import JSON, QUIET, duration, option, print_json, progress_bar, say, source_options
 from regraft.comparison import STRATEGIES, Comparison, Row, compare
 from regraft.reports.comparison import PAGE, PICTURE, p_value, write
+from regraft.request import SPLITS
 from regraft.runs import new_run_folder, whole
 
 
@@ -30,6 +31,7 @@ class _Names(click.ParamType):
 @option(compare, "--budget", callback=duration, metavar="TIME", help="For all together, such as 90s, 20m or 1h.")
 @option(compare, "--epochs", type=int, help="Where a network is trained [default: the strategy's own].")
 @option(compare, "--test-size", type=float, help="Share held out where the data have no split of their own.")
+@option(compare, "--split", type=click.Choice(SPLITS), help="How: at random, or in blocks of neighbouring examples.")
 @option(compare, "--seed", type=int, help="Of every random choice.")
 @source_options(compare, groups=True)
 @click.option("--out", metavar="DIR", help="A new folder for the run [default: runs/NAME-TIME].")

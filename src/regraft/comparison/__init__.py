@@ -22,6 +22,7 @@ from regraft.evaluation.transfer import Verdict
 from regraft.features.streaming import Progress
 from regraft.fitting import Announce
 from regraft.protocol import check_classes, describe, settle_protocol
+from regraft.request import Split, held_together
 from regraft.result import Result
 
 __all__ = ["DEFAULT", "STRATEGIES", "Comparison", "Row", "Strategy", "Verdict", "compare"]
@@ -37,6 +38,7 @@ def compare(
     budget: float | None = None,
     epochs: int | None = None,
     test_size: float = 0.2,
+    split: Split = "random",
     seed: int = 0,
     image_column: str | None = None,
     label_column: str | None = None,
@@ -52,7 +54,7 @@ def compare(
 
     Parameters
     ----------
-    data, labels, test_size, seed, image_column, label_column, group_column, images, label_from_name, skip_unreadable
+    data, labels, test_size, split, seed, image_column, label_column, group_column, images, label_from_name
         As in `fit`.
     strategies : sequence of str
         Names in `STRATEGIES`.
@@ -64,7 +66,7 @@ def compare(
         Seconds for all together; what one does not need is for those after it.
     epochs : int, optional
         Passes over the training images, where a network is trained.
-    progress, announce, command
+    skip_unreadable, progress, announce, command
         As in `fit`.
 
     Returns
@@ -90,6 +92,7 @@ def compare(
         label_from_name=label_from_name,
     )
     check_classes(dataset)
+    dataset = held_together(dataset, split)
     dataset, protocol = settle_protocol(dataset, test_size, seed)
     say = announce or (lambda sentence: None)
     for sentence in describe(dataset, protocol):
@@ -103,6 +106,9 @@ def compare(
         say(f"{name} ({position + 1} of {len(names)})")
         rows.append(_fitted(name, dataset, {**same, **settings[name]}))
         say(_outcome(rows[-1]))
+        if position == 0 and rows[0].result is not None:
+            for sentence in rows[0].result.audit.sentences():
+                say(f"Audit: {sentence}")
     if all(row.error for row in rows):
         raise RegraftError("At least one strategy must be fitted, but none could be: " + _reasons(rows))
     return compared(rows, dataset, protocol, seed=seed, seconds=time.perf_counter() - started, command=command)

@@ -124,7 +124,7 @@ def write_table(dataset: Dataset, path: str | Path) -> None:
         )
     folder = path.absolute().parent
     columns: dict[str, Sequence[str]] = {
-        "image": [_named_from(folder, example.absolute()) for example in dataset.examples],
+        "image": [named_from(folder, example.absolute()) for example in dataset.examples],
         "label": [dataset.class_names[c] for c in dataset.y],
     }
     if dataset.split is not None:
@@ -134,7 +134,8 @@ def write_table(dataset: Dataset, path: str | Path) -> None:
     write_columns(columns, path)
 
 
-def _named_from(folder: Path, file: Path) -> str:
+def named_from(folder: Path, file: Path) -> str:
+    """Return how a table in a folder names a file: from there if the file is below, else in full."""
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else str(file)
 
 

@@ -51,7 +51,7 @@ class LooksLane:
         ------
         UnreadableImage
         """
-        image = decode(raw, 2 * SIDE) if image is None else image
+        image = decode(raw, 3 * SIDE) if image is None else image
         size = 0 if isinstance(raw, np.ndarray) else len(raw)
         packed = _NUMBERS.pack(size, *stored_shape(raw)) + thumbnail_of(image).tobytes()
         values = np.frombuffer(packed, np.float32)

@@ -11,7 +11,7 @@ from regraft import __version__
 from regraft.auditing.auditing import Audited
 from regraft.auditing.findings import Group
 from regraft.reports.html import template
-from regraft.reports.pictures import _data_uri
+from regraft.reports.pictures import data_uri
 
 PAGE = "audit.html"
 FIGURES = "audit.json"
@@ -109,5 +109,5 @@ def _shown(audited: Audited, position: int) -> Shown:
         name=dataset.names[position],
         label=dataset.class_names[dataset.y[position]],
         part="" if dataset.split is None else str(dataset.split[position]),
-        uri=_data_uri(dataset.examples[position], SIDE),
+        uri=data_uri(dataset.examples[position], SIDE),
     )

@@ -186,13 +186,14 @@ def _pictures(result: Any, positions: npt.NDArray[np.int64], side: int) -> list[
                 dataset.class_names[predicted],
                 float(probabilities[predicted]),
                 truth == predicted,
-                _data_uri(dataset.examples[index], side),
+                data_uri(dataset.examples[index], side),
             )
         )
     return pictures
 
 
-def _data_uri(example: Any, side: int) -> str | None:
+def data_uri(example: Any, side: int) -> str | None:
+    """Return an image's thumbnail as a data URI; None where it cannot be read any more."""
     from regraft.data.images import read_bytes
 
     try:

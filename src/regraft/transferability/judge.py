@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +17,17 @@ from regraft.transferability.labelled import check_labelled
 
 IMAGES, CLASSES = 2000, 100
 """Most images and classes that are judged on: a choice between sources needs no more, and the cost is their product."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep linear algebra to one thread, and scikit-learn from guessing that labels of many classes are numbers."""
+    from threadpoolctl import threadpool_limits
+
+    # The matrices here are small: threads that wait for each other cost ten times the work.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
+        yield
 
 
 @dataclass(frozen=True)
@@ -75,15 +88,11 @@ class Judge:
         DataError
             If the features never differ, or are not finite.
         """
-        from threadpoolctl import threadpool_limits
-
         from regraft.heads.logistic import LogisticHead
 
         values = np.asarray(features[self.rows], np.float32)
         check_labelled(values, self.y)
-        # These matrices are small: threads that wait for each other cost ten times the work.
-        with threadpool_limits(limits=1), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
+        with one_thread():
             head = LogisticHead(powers=(1.0,), seed=self.seed).fit(values, self.y, self.groups)
             says = head.out_of_fold(values, self.y, self.pairs, self.groups).argmax(axis=1)
         right = says == self.y[np.concatenate([test for _, test in self.pairs])]

@@ -24,7 +24,7 @@ from regraft.features.engines import EngineName, engine_name
 from regraft.features.extraction import Features, extract
 from regraft.features.streaming import Progress
 from regraft.protocol import check_classes, check_skipped
-from regraft.transferability.judge import CLASSES, IMAGES, Judge, appoint
+from regraft.transferability.judge import CLASSES, IMAGES, Judge, appoint, one_thread
 from regraft.transferability.layers import advice_on_layers, rank_layers
 from regraft.transferability.ranked import RANDOM, LayerRow, Ranking, RankRow, best_first
 from regraft.transferability.recommendation import flagged, negative_transfer, recommendation
@@ -256,13 +256,12 @@ def _scored(
     judge: Judge | str,
 ) -> list[RankRow]:
     """Return the row of each source by its name, from its features and what it says of its source's classes."""
-    from threadpoolctl import threadpool_limits
 
     def row(name: str) -> RankRow:
         return RankRow(**vars(score(features[name], dataset.y, judge, said[name])), backbone=name)
 
-    # Sources share nothing, so each may have a core; one thread in each keeps the last digits the same.
-    with threadpool_limits(limits=1), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    # Sources share nothing, so each may have a core; what each limits while it runs is limited for all out here.
+    with one_thread(), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         return list(pool.map(row, features))
 
 

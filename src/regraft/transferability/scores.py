@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from regraft.errors import DataError
 from regraft.transferability.h_score import h_score
-from regraft.transferability.judge import Judge, Judgement
+from regraft.transferability.judge import Judge, Judgement, one_thread
 from regraft.transferability.leep import leep
 from regraft.transferability.logme import logme
 from regraft.transferability.nce import nce
@@ -68,8 +68,6 @@ def score(
     source : float array of shape (n, z) or str
         Probabilities of the source's classes; or why there are none.
     """
-    from threadpoolctl import threadpool_limits
-
     found: dict[str, Any] = {}
     reasons: dict[str, str] = {}
 
@@ -79,7 +77,7 @@ def score(
         except DataError as error:
             found[name], reasons[name] = None, str(error)
 
-    with threadpool_limits(limits=1):
+    with one_thread():
         for name, function in OF_FEATURES.items():
             attempt(name, function, features, y)
         attempt("leep", _leep, source, y)
