@@ -20,8 +20,16 @@ REPORT = "report.html"
 FIGURES = "result.json"
 
 
-def new_run_folder(name: str, out: str | Path | None = None) -> Path:
+def new_run_folder(name: str, out: str | Path | None = None, option: str = "--out") -> Path:
     """Return a folder's path that does not exist yet: `out`, or `runs/NAME-TIME`.
+
+    Parameters
+    ----------
+    name : str
+        What the run is about.
+    out : path, optional
+    option : str
+        What the user calls `out`.
 
     Raises
     ------
@@ -33,7 +41,7 @@ def new_run_folder(name: str, out: str | Path | None = None) -> Path:
     if out is not None:
         path = Path(out)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(f"--out must be a new or empty folder, but {path} holds something; choose another.")
+            raise UsageError(f"{option} must be a new or empty folder, but {path} holds something; choose another.")
         _check_writable(path)
         return path
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name) or "data"

@@ -101,8 +101,8 @@ def test_most_serious_first() -> None:
         (
             {"order": RELATED},
             "Neighbouring examples are related: a linear probe is right for 85.0% on random folds and for 80.0% on "
-            "folds of consecutive examples, so a random split flatters; use --split blocks, or --group-column if you "
-            "know what belongs together.",
+            "folds of consecutive examples, so a random split flatters; use --split blocks unless the "
+            "split is your own, or --group-column if you know what belongs together.",
         ),
         (
             {"label_errors": tuple(suspect(i) for i in range(8))},

@@ -173,5 +173,7 @@ def show(result: Result, folder: Path) -> None:
     if result.skipped:
         console.print(f"skipped {len(result.skipped)} images that cannot be used; the report lists them")
     console.print(verdict(result).headline, soft_wrap=True)
+    if result.evidence.control is not None:
+        console.print(result.evidence.control.verdict.text, soft_wrap=True)
     console.print(f"report      {folder / REPORT}", soft_wrap=True, markup=False)
     console.print(f"classifier  {folder / MODEL}", soft_wrap=True, markup=False)

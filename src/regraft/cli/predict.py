@@ -54,7 +54,7 @@ def command(
         raise UsageError("- stands for the one image on stdin, but it is given more than once.")
     classifier = Classifier.load(model)
     classifier.check_coverage(coverage)
-    folder = None if explain is None else new_run_folder("", explain)
+    folder = None if explain is None else new_run_folder("", explain, "--explain")
     sources: list[Any] = [sys.stdin.buffer.read() if image == "-" else Path(image) for image in images]
     with progress_bar("predict", quiet=quiet or len(images) == 1) as progress:
         predictions = classifier.predict(sources, coverage=coverage, engine=engine, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -60,7 +61,7 @@ def _show(found: Ranking, data: str, quiet: bool) -> None:
         for note in found.notes:
             say(note)
     say(found.advice)
-    say(f"  {found.command.replace('DATA', data)}")
+    say(f"  {found.command.replace('DATA', shlex.quote(data))}")
 
 
 _TITLES = {"logme": "LogME", "h_score": "H-score", "leep": "LEEP", "nce": "NCE", "transrate": "TransRate"}

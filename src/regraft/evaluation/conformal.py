@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from math import ceil
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -128,10 +128,10 @@ class Conformal:
         # Rounding must not turn 0.9 * 10 into a little more than 9.
         rank = ceil((self.n + 1) * coverage - 1e-9)
         if rank > self.n:
-            needed = ceil(coverage / (1 - coverage) - 1e-9)
+            needed = ceil(coverage / (1 - coverage) - 1e-6)
             raise DataError(
                 f"Sets that hold the true class in {coverage:.4g} of all cases need at least {needed} held-out images, "
-                f"but there were {self.n}; ask for {self.n / (self.n + 1):.2g} or less, or add images."
+                f"but there were {self.n}; ask for {floor(1e4 * self.n / (self.n + 1)) / 1e4:g} or less, or add images."
             )
         ranks = _ranks(self.n)
         return 1 - float(self.scores[np.searchsorted(ranks, rank)])
