@@ -107,7 +107,7 @@ def test_sentences_and_plain_values(trusted: Trust) -> None:
     assert any("Sets of plausible classes at 90%" in sentence for sentence in sentences)
     assert any("Of 10 other pictures (temple), 100% are marked" in sentence for sentence in sentences)
     plain = found.to_dict()
-    assert set(plain) == {"calibration", "sets", "selective", "familiarity", "transfer", "notes"}
+    assert set(plain) == {"calibration", "sets", "selective", "familiarity", "transfer", "intervals", "notes"}
     assert plain["sets"]["asked"] == 0.9
     assert plain["transfer"]["accuracy"] == 0.5
     assert plain["familiarity"]["strangers"]["temple"]["marked"] == 1.0

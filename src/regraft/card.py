@@ -128,7 +128,9 @@ def _figures(result: Result) -> Iterator[str]:
     yield f"| accuracy | {test.accuracy:.4f} | {low:.4f} to {high:.4f} |"
     for name in ("balanced_accuracy", "macro_f1", "log_loss", "roc_auc", "average_precision"):
         value = getattr(test, name)
-        yield f"| {name.replace('_', ' ')} | {'undefined' if value is None else f'{value:.4f}'} | |"
+        interval = result.evidence.intervals.get(name)
+        shown = "" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+        yield f"| {name.replace('_', ' ')} | {'undefined' if value is None else f'{value:.4f}'} | {shown} |"
     evidence = result.evidence
     after, coverage = evidence.after, evidence.coverage
     yield f"| expected calibration error | {after.ece:.4f} | {after.ece_ci95[0]:.4f} to {after.ece_ci95[1]:.4f} |"

@@ -13,7 +13,7 @@ from regraft.control import Control
 from regraft.errors import DataError
 from regraft.evaluation.calibration import Calibration, Reliability, fit_calibration, reliability, uncalibrated
 from regraft.evaluation.conformal import Conformal, Coverage, coverage
-from regraft.evaluation.intervals import wilson
+from regraft.evaluation.intervals import bootstrap, wilson
 from regraft.evaluation.out_of_distribution import OutOfDistribution, auroc
 from regraft.evaluation.selective import Selective, selective
 
@@ -159,6 +159,8 @@ class Evidence:
     familiarity : Familiarity or None
     control : Control or None
         Raw pixels alone; None where nothing was transferred.
+    intervals : dict of str to (float, float)
+        95% intervals of balanced accuracy, macro F1 and log loss.
     notes : tuple of str
         Why something is missing.
     """
@@ -170,6 +172,7 @@ class Evidence:
     selective: Selective
     familiarity: Familiarity | None
     control: Control | None
+    intervals: dict[str, tuple[float, float]]
     notes: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
@@ -184,6 +187,7 @@ class Evidence:
             "sets": sets,
             "selective": self.selective.to_dict(),
             "familiarity": None if self.familiarity is None else self.familiarity.to_dict(),
+            "intervals": {name: list(interval) for name, interval in self.intervals.items()},
             "transfer": None if self.control is None else self.control.to_dict(),
             "notes": list(self.notes),
         }
@@ -230,6 +234,7 @@ def gather(
         selective=selective(final, y),
         familiarity=_familiarity(trusted, features, final, strangers),
         control=control,
+        intervals=bootstrap(y, final, seed),
         notes=trusted.notes,
     )
 
