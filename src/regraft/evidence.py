@@ -68,7 +68,14 @@ class Learnt:
     groups: npt.NDArray[np.str_] | None = None
 
 
-def trust(held_out: npt.NDArray[np.float64], y: npt.NDArray[np.int64], learnt: Learnt | None, seed: int) -> Trust:
+def trust(
+    held_out: npt.NDArray[np.float64],
+    y: npt.NDArray[np.int64],
+    learnt: Learnt | None,
+    seed: int,
+    *,
+    tempered: bool = False,
+) -> Trust:
     """Return what a classifier carries, from held-out probabilities and the features it learnt from.
 
     Parameters
@@ -80,8 +87,10 @@ def trust(held_out: npt.NDArray[np.float64], y: npt.NDArray[np.int64], learnt: L
     learnt : Learnt or None
         None where there was no time for features.
     seed : int
+    tempered : bool
+        Whether the head has chosen a temperature already.
     """
-    calibration = fit_calibration(held_out, y, seed)
+    calibration = fit_calibration(held_out, y, seed, tempered=tempered)
     calibrated = calibration.apply(held_out)
     notes = []
     conformal: Conformal | None = Conformal.fit(calibrated, y)

@@ -74,7 +74,13 @@ def prove(
     learnt = None if frozen is None and hurried else _learnt(dataset, outcome, protocol, frozen, engine)
     # These matrices are small: threads of a linear algebra library that wait for each other cost ten times the work.
     with threadpool_limits(limits=1):
-        trusted = trust(outcome.held_out_probabilities, dataset.y[outcome.held_out_index], learnt, seed)
+        trusted = trust(
+            outcome.held_out_probabilities,
+            dataset.y[outcome.held_out_index],
+            learnt,
+            seed,
+            tempered="inverse_temperature" in outcome.fitted.settings,
+        )
     apply = trusted.calibration.apply
     evidence = gather(
         trusted,

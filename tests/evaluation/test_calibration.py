@@ -147,3 +147,11 @@ def test_certain_probabilities_stay_finite():
 def test_refuses_what_does_not_fit(p, y, words):
     with pytest.raises(DataError, match=words):
         ece(p, y)
+
+
+def test_a_head_that_chose_a_temperature_gets_no_second_one() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 300)
+    p = np.where(np.arange(3) == np.where(rng.random(300) < 0.7, y, (y + 1) % 3)[:, None], 0.98, 0.01)
+    assert fit_calibration(p, y).method == "temperature"
+    assert fit_calibration(p, y, tempered=True).method == "none"

@@ -298,7 +298,9 @@ def _logs(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.log(np.maximum(p, np.finfo(np.float64).tiny))
 
 
-def fit_calibration(probabilities: npt.ArrayLike, y: npt.ArrayLike, seed: int = 0) -> Calibration:
+def fit_calibration(
+    probabilities: npt.ArrayLike, y: npt.ArrayLike, seed: int = 0, *, tempered: bool = False
+) -> Calibration:
     """Choose and fit a calibration on held-out probabilities.
 
     Each method is judged by the log loss of images that it was not fitted on. A more complex one must be better
@@ -312,6 +314,8 @@ def fit_calibration(probabilities: npt.ArrayLike, y: npt.ArrayLike, seed: int = 
         Class indices.
     seed : int
         Deals the images into folds.
+    tempered : bool
+        Whether the head has chosen a temperature already: a second one would only fit chance.
 
     Returns
     -------
@@ -330,7 +334,7 @@ def fit_calibration(probabilities: npt.ArrayLike, y: npt.ArrayLike, seed: int = 
     p, y = checked(probabilities, y)
     n, k = p.shape
     methods: list[Method] = ["none"]
-    if n >= TEMPERATURE_FROM:
+    if n >= TEMPERATURE_FROM and not tempered:
         methods.append("temperature")
     if n >= max(ISOTONIC_FROM, ISOTONIC_PER_CLASS * k):
         methods.append("isotonic")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
@@ -63,7 +64,9 @@ class Head(ClassifierMixin, BaseEstimator, ABC):
             If X or y is not what scikit-learn accepts, or y has one class only.
         """
         features, labels = validate_data(self, X, y, dtype=np.float32, order="C")
-        check_classification_targets(labels)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # many classes of few images are usual here
+            check_classification_targets(labels)
         if groups is not None:
             groups = np.asarray(groups)
             check_consistent_length(features, groups)
