@@ -111,7 +111,23 @@ def pixels_fit(network: torch.nn.Module, backbone: Backbone, pixels: np.ndarray)
     reached = _first_normalisation(network, (images - mean) / std)
     if reached is None:
         return None
-    arrived, learnt_mean, learnt_variance = reached
+    return divergence(*reached)
+
+
+def divergence(arrived: torch.Tensor, learnt_mean: torch.Tensor, learnt_variance: torch.Tensor) -> float:
+    """Return how far what arrives at a batch normalisation is from what it learnt.
+
+    Parameters
+    ----------
+    arrived : tensor of shape (n, c, h, w)
+    learnt_mean, learnt_variance : tensors of shape (c,)
+        Running statistics.
+
+    Returns
+    -------
+    float
+        The mean over channels of the Kullback-Leibler divergence, in nats, between normal distributions.
+    """
     alive = learnt_variance > 1e-4 * learnt_variance.max()  # a dead channel says nothing, and divides by nothing
     ratio = (arrived.var((0, 2, 3)) / learnt_variance)[alive].clamp(min=1e-6)
     distance = ((arrived.mean((0, 2, 3)) - learnt_mean) ** 2 / learnt_variance)[alive]

@@ -9,8 +9,7 @@ import click
 from regraft.cli.options import (
     JSON,
     QUIET,
-    add,
-    engine_option,
+    backbone_options,
     option,
     print_json,
     progress_bar,
@@ -22,28 +21,9 @@ from regraft.transferability.advice import Advice, Probes, advise
 
 @click.command("advise")
 @click.argument("data")
-@add(
-    [
-        option(advise, "--backbone", help="A network's name, or several joined by +."),
-        option(advise, "--weights", metavar="FILE|none", help="A local weights file, or none for random weights."),
-        option(advise, "--image-size", type=int, metavar="PIXELS", help="Input size [default: the backbone's]."),
-        option(
-            advise,
-            "--resize",
-            type=click.Choice(["crop", "stretch"]),
-            help="How an image becomes a square [default: as the weights expect].",
-        ),
-        option(
-            advise,
-            "--pixels",
-            type=click.Choice(["weights", "0..1", "-1..1"]),
-            help="How pixels are scaled; weights: as they expect.",
-        ),
-    ]
-)
+@backbone_options(advise)
 @option(advise, "--seed", type=int, help="Of every random choice.")
-@source_options(advise, groups=True)
-@engine_option(advise)
+@source_options(advise)
 @QUIET
 @JSON
 def command(data: str, quiet: bool, as_json: bool, **settings: Any) -> None:

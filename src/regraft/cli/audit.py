@@ -11,7 +11,7 @@ import click
 from regraft.auditing.auditing import Audited, audit
 from regraft.auditing.cleaning import check_clean_table, clean_table
 from regraft.auditing.findings import Audit
-from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say
+from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
 from regraft.reports.audit import PAGE, write
 from regraft.runs import new_run_folder, whole
 
@@ -20,11 +20,7 @@ from regraft.runs import new_run_folder, whole
 @click.argument("data")
 @backbone_options(audit)
 @option(audit, "--seed", type=int, help="Of every random choice.")
-@option(audit, "--image-column", metavar="NAME", help="A table's column of images.")
-@option(audit, "--label-column", metavar="NAME", help="A table's column of classes.")
-@option(audit, "--group-column", metavar="NAME", help="A table's column of groups that must not straddle the split.")
-@option(audit, "--images", metavar="DIR", help="Where a table's images are.")
-@option(audit, "--label-from-name", is_flag=True, help="The class is the start of the file name.")
+@source_options(audit)
 @click.option("--out", metavar="DIR", help="A new folder for the page [default: runs/NAME-audit-TIME].")
 @click.option("--fix-out", metavar="FILE", help="A new table without copies and unreadable images; labels are noted.")
 @QUIET

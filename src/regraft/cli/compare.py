@@ -33,7 +33,7 @@ class _Names(click.ParamType):
 @option(compare, "--test-size", type=float, help="Share held out where the data have no split of their own.")
 @option(compare, "--split", type=click.Choice(SPLITS), help="How: at random, or in blocks of neighbouring examples.")
 @option(compare, "--seed", type=int, help="Of every random choice.")
-@source_options(compare, groups=True)
+@source_options(compare)
 @click.option("--out", metavar="DIR", help="A new folder for the run [default: runs/NAME-TIME].")
 @QUIET
 @JSON

@@ -69,7 +69,7 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
     help="How it is held out: at random, or in blocks of neighbouring examples, which stay together.",
 )
 @option(fit, "--seed", type=int, help="Of every random choice.")
-@source_options(fit, groups=True)
+@source_options(fit)
 @training_options()
 @option(fit, "--resume", metavar="DIR", help="Go on with the training that was interrupted in this folder.")
 @click.option("--out", metavar="DIR", help="A new folder for the run [default: runs/NAME-TIME].")

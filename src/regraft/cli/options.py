@@ -19,9 +19,17 @@ from regraft.features.streaming import Progress
 
 def option(function: Callable[..., Any], *names: str, **settings: Any) -> Callable[[Any], Any]:
     """Return a click option whose default is the one in a function's signature."""
-    parameter = max(names, key=len).lstrip("-").split("/")[0].replace("-", "_")
-    default = inspect.signature(function).parameters[parameter].default
+    default = inspect.signature(function).parameters[_parameter(names)].default
     return click.option(*names, default=default, show_default=default not in (None, False), **settings)
+
+
+def _parameter(names: tuple[str, ...]) -> str:
+    return max(names, key=len).lstrip("-").split("/")[0].replace("-", "_")
+
+
+def _offered(function: Callable[..., Any], *names: str, **settings: Any) -> list[Callable[[Any], Any]]:
+    """Return the option in a list, which is empty where the function does not take it."""
+    return [option(function, *names, **settings)] if _parameter(names) in inspect.signature(function).parameters else []
 
 
 def duration(context: click.Context | None, parameter: click.Parameter, text: str | None) -> float | None:
@@ -96,33 +104,33 @@ def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
     """Return the options that say which network computes the features, and how."""
     return add(
         [
-            option(function, "--backbone", help="A network's name, or several joined by +."),
-            option(
+            *_offered(function, "--backbone", help="A network's name, or several joined by +."),
+            *_offered(
                 function,
                 "--weights",
                 metavar="FILE|none",
                 help="A local weights file, or none for random weights.",
             ),
-            option(
+            *_offered(
                 function,
                 "--image-size",
                 type=int,
                 metavar="PIXELS",
                 help="Input size [default: the backbone's].",
             ),
-            option(
+            *_offered(
                 function,
                 "--resize",
                 type=click.Choice(["crop", "stretch"]),
                 help="How an image becomes a square [default: as the weights expect].",
             ),
-            option(
+            *_offered(
                 function,
                 "--pool",
                 type=click.Choice(["avg", "max", "none", "scores"]),
                 help="How the last feature map becomes a vector; none flattens it, scores takes the class scores.",
             ),
-            option(
+            *_offered(
                 function,
                 "--pixels",
                 type=click.Choice(["weights", "0..1", "-1..1"]),
@@ -139,24 +147,20 @@ def engine_option(function: Callable[..., Any]) -> Callable[[Any], Any]:
     return option(function, "--engine", type=choices, help="What runs the networks.")
 
 
-def source_options(function: Callable[..., Any], *, groups: bool = False) -> Callable[[Any], Any]:
-    """Return the options that say how labelled data are read."""
-    options = [
-        option(function, "--image-column", metavar="NAME", help="A table's column of images."),
-        option(function, "--label-column", metavar="NAME", help="A table's column of classes."),
-        option(function, "--images", metavar="DIR", help="Where a table's images are."),
-        option(function, "--label-from-name", is_flag=True, help="The class is the start of the file name."),
-        option(
-            function,
-            "--skip-unreadable",
-            is_flag=True,
-            help="Go on if over 5% of the images are unreadable.",
-        ),
-    ]
-    if groups:
-        text = "A table's column of groups that must not straddle the split."
-        options.insert(2, option(function, "--group-column", metavar="NAME", help=text))
-    return add(options)
+def source_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return the options that say how labelled data are read, those that the function takes."""
+    groups = "A table's column of groups that must not straddle the split."
+    unreadable = "Go on if over 5% of the images are unreadable."
+    return add(
+        [
+            *_offered(function, "--image-column", metavar="NAME", help="A table's column of images."),
+            *_offered(function, "--label-column", metavar="NAME", help="A table's column of classes."),
+            *_offered(function, "--group-column", metavar="NAME", help=groups),
+            *_offered(function, "--images", metavar="DIR", help="Where a table's images are."),
+            *_offered(function, "--label-from-name", is_flag=True, help="The class is the start of the file name."),
+            *_offered(function, "--skip-unreadable", is_flag=True, help=unreadable),
+        ]
+    )
 
 
 QUIET = click.option("--quiet", "-q", is_flag=True, help="Print the result only.")

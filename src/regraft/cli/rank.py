@@ -24,7 +24,7 @@ from regraft.transferability.scores import SCORES
 @option(rank, "--layers/--no-layers", help="Rank the layers of the best network, too (one more pass).")
 @option(rank, "--combinations/--no-combinations", help="Rank pairs of networks, too.")
 @option(rank, "--seed", type=int, help="Draws the images that the probe is judged on.")
-@source_options(rank, groups=True)
+@source_options(rank)
 @engine_option(rank)
 @QUIET
 @JSON

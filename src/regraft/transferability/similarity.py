@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from regraft.backbones.checks import divergence
 from regraft.backbones.registry import Backbone
 from regraft.backbones.source import source_probabilities
 from regraft.data.images import decode, read_bytes
@@ -170,21 +171,16 @@ def last_normalisation_misfit(network: torch.nn.Module, images: torch.Tensor) ->
     Returns
     -------
     float or None
-        The mean over channels of the Kullback-Leibler divergence, in nats, between normal distributions with the
-        images' mean and variance and with the running ones; None where the network has no batch normalisation.
+        The divergence in nats (see `regraft.backbones.checks.divergence`); None where the network has no batch
+        normalisation.
     """
     import torch
 
     found: list[float] = []
 
     def compare(layer: torch.nn.BatchNorm2d, arguments: tuple[torch.Tensor, ...]) -> None:
-        mean, variance = layer.running_mean, layer.running_var
-        if mean is None or variance is None:
-            return
-        alive = variance > 1e-4 * variance.max()  # a dead channel says nothing, and divides by nothing
-        ratio = (arguments[0].var((0, 2, 3)) / variance)[alive].clamp(min=1e-6)
-        distance = ((arguments[0].mean((0, 2, 3)) - mean) ** 2 / variance)[alive]
-        found.append(float((ratio + distance - 1 - ratio.log()).mean() / 2))
+        if layer.running_mean is not None and layer.running_var is not None:
+            found.append(divergence(arguments[0], layer.running_mean, layer.running_var))
 
     layers = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     hooks = [layer.register_forward_pre_hook(compare) for layer in layers]
