@@ -38,7 +38,7 @@ TARGETS = {
 def measure(name: str, source: Path, test_size: float, seeds: int) -> dict[str, Any]:
     """Fit once a seed; return the means, each name beginning with the set's."""
     from regraft import fit
-    from regraft.evaluation.calibration import ece
+    from regraft.evaluation.reliability import ece
 
     rows: list[dict[str, float]] = []
     pooled: list[tuple[Any, Any, Any]] = []

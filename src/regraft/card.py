@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from regraft.backbones.registry import Backbone
-from regraft.evidence import COVERAGE
+from regraft.evidence.trust import COVERAGE
 from regraft.result import Result
 
 SHOWN_CLASSES = 50

@@ -22,7 +22,7 @@ from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.evaluation import metrics
 from regraft.evaluation.metrics import Evaluation
-from regraft.evidence import Trust
+from regraft.evidence.trust import Trust
 from regraft.features.cache import source_folder
 from regraft.features.engines import EngineName, engine_name
 from regraft.features.streaming import Progress

@@ -11,7 +11,8 @@ from regraft.control import against_pixels
 from regraft.data.dataset import Dataset
 from regraft.data.looks import Looks
 from regraft.evaluation.strangers import strangers
-from regraft.evidence import Evidence, Learnt, Trust, gather, trust
+from regraft.evidence.evidence import Evidence, gather
+from regraft.evidence.trust import Learnt, Trust, trust
 from regraft.features.engines import EngineName
 from regraft.features.extraction import Features, extract
 from regraft.heads.scoring import SCORERS

@@ -14,7 +14,7 @@ from regraft.backbones.registry import Backbone
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset, Skipped
 from regraft.evaluation.metrics import Evaluation
-from regraft.evidence import Evidence
+from regraft.evidence.evidence import Evidence
 from regraft.features.extraction import Features
 from regraft.transferability.overlap import Overlap
 

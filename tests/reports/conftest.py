@@ -12,7 +12,8 @@ from regraft.backbones.preprocessing import Preprocessing
 from regraft.data.dataset import Dataset
 from regraft.evaluation.calibration import Calibration
 from regraft.evaluation.metrics import evaluate
-from regraft.evidence import Trust, gather
+from regraft.evidence.evidence import gather
+from regraft.evidence.trust import Trust
 
 
 def proof(probabilities, truth):

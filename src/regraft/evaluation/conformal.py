@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.errors import DataError, UsageError
-from regraft.evaluation.calibration import checked
 from regraft.evaluation.intervals import wilson
+from regraft.evaluation.reliability import checked
 
 KEPT = 2000
 """Scores that are stored at most."""

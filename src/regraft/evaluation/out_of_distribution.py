@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 from typing import Any
@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.errors import DataError
-from regraft.evaluation.intervals import wilson
 from regraft.heads.scoring import CHUNK, signed_power, unit_rows
 
 DIRECTIONS = 64
@@ -298,59 +297,6 @@ def _joined(
     if doubts is None or doubt is None:
         return scores
     return scores + np.float32(DOUBT_WEIGHT) * (doubts - np.float32(doubt[0])) / np.float32(doubt[1])
-
-
-@dataclass(frozen=True)
-class Detection:
-    """How well strange images are told from new ones of the known kind.
-
-    Parameters
-    ----------
-    auroc : float
-        How often a strange image scores above a known one; 0.5 by chance.
-    false_alarms : float
-        Share of the known images that are marked.
-    false_alarms_ci95 : (float, float)
-        Wilson's interval of it.
-    found : float
-        Share of the strange images that are marked.
-    found_ci95 : (float, float)
-        Wilson's interval of it.
-    n_known, n_strange : int
-        Images.
-    """
-
-    auroc: float
-    false_alarms: float
-    false_alarms_ci95: tuple[float, float]
-    found: float
-    found_ci95: tuple[float, float]
-    n_known: int
-    n_strange: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            **asdict(self),
-            "false_alarms_ci95": list(self.false_alarms_ci95),
-            "found_ci95": list(self.found_ci95),
-        }
-
-
-def detection(known: npt.ArrayLike, strange: npt.ArrayLike, threshold: float) -> Detection:
-    """Return how well scores tell strange images (m,) from new ones of the known kind (n,)."""
-    of_known, of_strange = np.asarray(known), np.asarray(strange)
-    area = auroc(of_known, of_strange)
-    alarms, hits = int((of_known > threshold).sum()), int((of_strange > threshold).sum())
-    return Detection(
-        auroc=area,
-        false_alarms=alarms / len(of_known),
-        false_alarms_ci95=wilson(alarms, len(of_known)),
-        found=hits / len(of_strange),
-        found_ci95=wilson(hits, len(of_strange)),
-        n_known=len(of_known),
-        n_strange=len(of_strange),
-    )
 
 
 def auroc(scores_known: npt.ArrayLike, scores_strange: npt.ArrayLike) -> float:

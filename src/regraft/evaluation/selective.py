@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft.evaluation.calibration import checked
 from regraft.evaluation.intervals import wilson
+from regraft.evaluation.reliability import checked
 
 POINTS = 200
 SHARE = 0.8

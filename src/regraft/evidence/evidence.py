@@ -1,8 +1,7 @@
-"""How far a classifier can be trusted, gathered from images that it has not learnt from."""
+"""How far to trust a classifier, measured on its test images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,112 +10,16 @@ import numpy.typing as npt
 
 from regraft.control import Control
 from regraft.errors import DataError
-from regraft.evaluation.calibration import Calibration, Reliability, fit_calibration, reliability, uncalibrated
+from regraft.evaluation.calibration import Calibration, uncalibrated
 from regraft.evaluation.conformal import Conformal, Coverage, coverage
 from regraft.evaluation.intervals import bootstrap, wilson
-from regraft.evaluation.out_of_distribution import OutOfDistribution, auroc
+from regraft.evaluation.out_of_distribution import auroc
+from regraft.evaluation.reliability import Reliability, reliability
 from regraft.evaluation.selective import Selective, selective
-
-COVERAGE = 0.9
-"""Of the sets whose coverage is measured."""
+from regraft.evidence.trust import COVERAGE, Trust
+from regraft.evidence.wording import sentences
 
 FOLDS = 5
-
-
-@dataclass(frozen=True, eq=False)
-class Trust:
-    """What a classifier carries so that its answers can be acted on; nothing of it is from test images.
-
-    Parameters
-    ----------
-    calibration : Calibration
-    conformal : Conformal or None
-        None where too few images were held out for sets of any use.
-    familiarity : OutOfDistribution or None
-    notes : tuple of str
-        Why something is missing.
-    """
-
-    calibration: Calibration
-    conformal: Conformal | None
-    familiarity: OutOfDistribution | None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Learnt:
-    """The features of what a classifier learnt from, and of the held-out images among or beside them.
-
-    Parameters
-    ----------
-    features : float array of shape (n, d)
-        Of the training images.
-    index : int array of shape (h,)
-        Which rows of `validation` the held-out images are, or of `features` where there is none.
-    validation : float array of shape (v, d) or None
-        Of the source's own validation images.
-    widths : tuple of int
-        Columns of each backbone.
-    groups : array of shape (n,) or None
-        Training images of one group are held out together.
-    """
-
-    features: npt.NDArray[np.float32]
-    index: npt.NDArray[np.int64]
-    validation: npt.NDArray[np.float32] | None
-    widths: tuple[int, ...]
-    groups: npt.NDArray[np.str_] | None = None
-
-
-def trust(
-    held_out: npt.NDArray[np.float64],
-    y: npt.NDArray[np.int64],
-    learnt: Learnt | None,
-    seed: int,
-    *,
-    tempered: bool = False,
-) -> Trust:
-    """Return what a classifier carries, from held-out probabilities and the features it learnt from.
-
-    Parameters
-    ----------
-    held_out : float array of shape (h, k)
-        What the head says of images that it was not fitted on.
-    y : int array of shape (h,)
-        Their classes.
-    learnt : Learnt or None
-        None where there was no time for features.
-    seed : int
-    tempered : bool
-        Whether the head has chosen a temperature already.
-    """
-    calibration = fit_calibration(held_out, y, seed, tempered=tempered)
-    calibrated = calibration.apply(held_out)
-    notes = []
-    conformal: Conformal | None = Conformal.fit(calibrated, y)
-    try:
-        assert conformal is not None
-        conformal.threshold(COVERAGE)
-    except DataError as error:
-        conformal = None
-        notes.append(f"No prediction sets: {error}")
-    familiarity = None
-    if learnt is None:
-        notes.append("What is unlike anything learnt from is not marked: there was no time left to learn that.")
-    else:
-        try:
-            familiarity = OutOfDistribution.fit(
-                learnt.features,
-                calibrated,
-                index=learnt.index,
-                validation=learnt.validation,
-                widths=learnt.widths,
-                groups=learnt.groups,
-                seed=seed,
-            )
-        except DataError as error:
-            notes.append(f"What is unlike anything learnt from is not marked: {error}")
-    return Trust(calibration, conformal, familiarity, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -186,7 +89,7 @@ class Evidence:
 
     def sentences(self) -> list[str]:
         """Return what it says, in words."""
-        return list(_sentences(self))
+        return list(sentences(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -292,39 +195,3 @@ def _familiarity(
         area = None if known is None else auroc(known, scores)
         others[kind] = (len(scores), float((scores > familiarity.threshold).mean()), area)
     return Familiarity(familiarity.false_alarms, share, interval, others)
-
-
-def _sentences(evidence: Evidence) -> Iterator[str]:
-    if evidence.control is not None:
-        yield evidence.control.verdict.text
-    before, after = evidence.before, evidence.after
-    low, high = after.ece_ci95
-    yield (
-        f"Probabilities are off by {100 * after.ece:.1f} points on average (95% interval {100 * low:.1f} to "
-        f"{100 * high:.1f}); {100 * before.ece:.1f} before calibration by {evidence.method}, and exactly right ones "
-        f"would show {100 * after.ece_by_chance:.1f} by chance on {after.n:,} images."
-    )
-    sets = evidence.coverage
-    if sets is not None:
-        low, high = sets.coverage_ci95
-        yield (
-            f"Sets of plausible classes at {COVERAGE:.0%} hold the true class of {sets.coverage:.1%} of test images "
-            f"({low:.1%} to {high:.1%}); a set has {sets.mean_size:.2f} classes on average, {sets.empty:.0%} are empty."
-        )
-    yield from (target.sentence for target in evidence.selective.targets)
-    yield from _familiarity_sentences(evidence.familiarity)
-    yield from evidence.notes
-
-
-def _familiarity_sentences(found: Familiarity | None) -> Iterator[str]:
-    if found is None:
-        return
-    if found.false_alarms is not None and found.false_alarms_ci95 is not None:
-        low, high = found.false_alarms_ci95
-        yield (
-            f"{found.false_alarms:.1%} ({low:.1%} to {high:.1%}) of the test images are marked as unlike all that was "
-            f"learnt from, where {found.allowed:.0%} false alarms are allowed."
-        )
-    for kind, (n, marked, area) in found.strangers.items():
-        told = "" if area is None else f", AUROC {area:.3f}"
-        yield f"Of {n} other pictures ({kind}), {marked:.0%} are marked as unfamiliar{told}."

@@ -11,7 +11,8 @@ import pytest
 from regraft.control import Control
 from regraft.evaluation.calibration import uncalibrated
 from regraft.evaluation.transfer import judge
-from regraft.evidence import Evidence, Learnt, Trust, gather, trust
+from regraft.evidence.evidence import Evidence, gather
+from regraft.evidence.trust import Learnt, Trust, trust
 
 K = 3
 WIDTH = 200
