@@ -4,6 +4,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from regraft.errors import DataError
+from regraft.evaluation.calibration import tempered
 from regraft.evaluation.reliability import ece, reliability
 
 
