@@ -131,7 +131,8 @@ def test_settings_of_a_trained_mlp_head() -> None:
 
 def test_time_is_kept_for_the_end() -> None:
     assert reserve(10, 100) == pytest.approx(3.5)
-    assert reserve(600, 400) == 10
+    assert reserve(60, 400) == 10
+    assert reserve(600, 400) == pytest.approx(10 + 3 + 400 / 60)
     assert all(0 < reserve(budget, 10**6) < budget for budget in (0.1, 60, 3600))
 
 

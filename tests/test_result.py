@@ -50,7 +50,7 @@ def test_the_values_are_those_of_the_fit(fitted: Any) -> None:
     assert found["cache"]["hits"] + found["cache"]["misses"] == 18
     times = found["timings_s"]
     assert times["total"] >= times["features"] > 0
-    assert found["images_per_second"] == pytest.approx(18 / times["features"], abs=0.1)
+    assert found["images_per_second"] == pytest.approx(18 / fitted.timings["features"], abs=0.1)
     assert found["version"] == regraft.__version__
 
 

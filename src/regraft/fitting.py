@@ -34,6 +34,7 @@ from regraft.request import (
     DEFAULT,
     Split,
     Strategy,
+    another_pass,
     check_request,
     check_stage,
     checkpoint_folder,
@@ -244,7 +245,7 @@ def fit(
         seen.looks,
         seed=seed,
         engine=engine,
-        hurried=budget is not None and time.monotonic() > clock + 0.9 * budget,
+        hurried=budget is not None and time.monotonic() + another_pass(len(dataset)) > clock + budget,
         transfers=strategy != "scratch" and not all(b.weights.random for b in fitted.backbones),
     )
     test = metrics.evaluate(dataset.y[outcome.test_index], proven.test_probabilities, dataset.class_names)
