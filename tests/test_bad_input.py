@@ -20,6 +20,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import regraft
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links, loops and names of bytes are POSIX's")
 
 Cli = Callable[..., Any]
@@ -408,3 +410,33 @@ def test_other_commands_tell_the_same(cli: Cli, saved: Path, data: Path, draw_cl
         assert ran.err.count("\n") == 1
     assert snapshot(data) == before
     assert {path.name for path in tmp_path.iterdir()} == {"data"}
+
+
+# --- data from which little can be learnt -----------------------------------------------------------
+
+
+def noise(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        (np.repeat(noise(1), 40, axis=0), [0, 1] * 20, "All 40 images are copies of one picture"),
+        (np.repeat(noise(30), 2, axis=0), [0, 0, 1, 1] * 15, "are copies of others (byte for byte)"),
+        (noise(6), [0, 0, 0, 1, 1, 1], "2 classes have fewer than 5 images (0, 1)"),
+        (noise(41), [0] * 40 + [1], "1 class has fewer than 5 images (1)"),
+        (noise(120), list(range(60)) * 2, "60 classes have fewer than 5 images"),
+    ],
+    ids=["one image again and again", "pairs", "three a class", "one of a class", "many tiny classes"],
+)
+def test_poor_data_are_fitted_and_said_to_be_poor(
+    images: np.ndarray, labels: list[int], words: str, tmp_path: Path
+) -> None:
+    result = regraft.fit(images, labels, backbone="tf_efficientnet_lite0")
+    assert any(words in sentence for sentence in result.audit.sentences())
+    json.dumps(result.to_dict(), allow_nan=False)
+    folder = regraft.write_run(result, tmp_path / "run")
+    loaded = regraft.Classifier.load(folder / "model.regraft")
+    [prediction] = loaded.predict([images[0]])
+    assert prediction.label in result.dataset.class_names

@@ -21,7 +21,10 @@ from PIL import Image
 import regraft
 from regraft.backbones.registry import get_backbones
 from regraft.classifier import Classifier, Prediction
-from regraft.errors import BundleError, DataError, WeightsError
+from regraft.errors import BundleError, DataError, UsageError, WeightsError
+from regraft.evaluation.calibration import Calibration
+from regraft.evaluation.conformal import Conformal
+from regraft.evaluation.out_of_distribution import OutOfDistribution
 from regraft.heads import HEADS, build_head
 from regraft.persistence import Bundle, packed, write_bundle
 
@@ -298,3 +301,94 @@ def _places(value: Any) -> Any:
         yield value, key
         if isinstance(value[key], dict | list):
             yield from _places(value[key])
+
+
+# --- what it carries ------------------------------------------------------------------------------
+
+
+@cache
+def carrying() -> Classifier:
+    """Return a made-up classifier that carries all that one can."""
+    rng = np.random.default_rng(1)
+    y = np.arange(60) % 3
+    X = rng.normal(size=(60, 8)).astype(np.float32) + y[:, None]
+    plain = made_up("logistic")
+    curve = (np.array([0.0, 0.5, 1.0]), np.array([0.1, 0.3, 0.9]))
+    calibration = Calibration("isotonic", curves=(curve, curve, curve), smoothing=0.01)
+    p = calibration.apply(plain.score(X))
+    return replace(
+        plain,
+        calibration=calibration,
+        conformal=Conformal.fit(p, y),
+        familiarity=OutOfDistribution.fit(X, p, widths=(8,)),
+        card="# A card",
+    )
+
+
+def test_what_it_carries_comes_back(tmp_path: Path) -> None:
+    classifier = carrying()
+    classifier.save(tmp_path / "m.regraft")
+    loaded = Classifier.load(tmp_path / "m.regraft")
+    X = np.random.default_rng(2).normal(size=(9, 8)).astype(np.float32) * 3
+    rows = classifier.score(X)
+    np.testing.assert_allclose(loaded.score(X), rows, rtol=1e-6)
+    assert not np.allclose(rows, made_up("logistic").score(X))
+    marked, expected = loaded.unfamiliar(X, rows), classifier.unfamiliar(X, rows)
+    assert marked is not None and expected is not None
+    assert marked.tolist() == expected.tolist()
+    assert loaded.conformal is not None and classifier.conformal is not None
+    assert loaded.conformal.sets(rows, 0.8).tolist() == classifier.conformal.sets(rows, 0.8).tolist()
+    assert loaded.card == "# A card"
+
+
+def test_a_classifier_of_an_older_release_carries_nothing(tmp_path: Path) -> None:
+    made_up("logistic").save(tmp_path / "m.regraft")
+    bundle = Bundle(tmp_path / "m.regraft")
+    manifest = {name: value for name, value in bundle.manifest.items() if name not in ("calibration", "files")}
+    write_bundle(tmp_path / "m.regraft", {**manifest, "version": 1}, {"head": bundle.tensors("head")})
+    loaded = Classifier.load(tmp_path / "m.regraft")
+    assert (loaded.conformal, loaded.familiarity, loaded.card) == (None, None, "")
+    with pytest.raises(UsageError, match="--coverage must have a classifier that knows how its errors are spread"):
+        loaded.predict([], coverage=0.9)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("calibration", lambda settings, tensors: settings.update(smoothing=-5.0)),
+        ("calibration", lambda settings, tensors: settings.update(unknown=1)),
+        ("calibration", lambda settings, tensors: tensors.update(y=tensors["y"] * np.nan)),
+        ("calibration", lambda settings, tensors: tensors.update(corners=np.array([3, 6], np.int64))),
+        ("conformal", lambda settings, tensors: settings.update(n=10**9)),
+        ("conformal", lambda settings, tensors: settings.pop("n")),
+        ("familiarity", lambda settings, tensors: settings.update(widths=[3, 4])),
+        ("familiarity", lambda settings, tensors: tensors.pop("mean")),
+        ("familiarity", lambda settings, tensors: tensors.update(directions=tensors["directions"][:, :3])),
+    ],
+)
+def test_malformed_parts_that_it_carries_are_refused(tmp_path: Path, part: str, change: Any) -> None:
+    path = tmp_path / "m.regraft"
+    carrying().save(path)
+    bundle = Bundle(path)
+    manifest = bundle.manifest
+    names = ("head", "calibration", "conformal", "familiarity")
+    tensors = {name: {n: array.copy() for n, array in bundle.tensors(name).items()} for name in names}
+    change(manifest[part], tensors[part])
+    manifest.pop("files")
+    write_bundle(path, manifest, tensors)
+    with pytest.raises(BundleError, match=r"^m\.regraft must "):
+        Classifier.load(path)
+
+
+def test_sets_and_marks_of_predictions(classifier: Classifier, files: list[Path]) -> None:
+    plain, covered = classifier.predict(files), classifier.predict(files, coverage=0.9)
+    assert all(prediction.plausible is None for prediction in plain)
+    assert all(prediction.plausible is not None for prediction in covered)
+    assert sum(p.label in (p.plausible or ()) for p in covered) >= 15
+    assert "plausible" in covered[0].to_dict() and "plausible" not in plain[0].to_dict()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    [strange] = classifier.predict([noise])
+    assert strange.unfamiliar is True
+    assert [prediction.unfamiliar for prediction in plain].count(True) <= 3
+    with pytest.raises(UsageError, match=r"--coverage must be between 0 and 1, not 1\.5"):
+        classifier.predict(files, coverage=1.5)

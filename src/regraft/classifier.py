@@ -298,7 +298,7 @@ class Classifier:
         try:
             classifier = cls._from_bundle(bundle)
             classifier._check()
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError, DataError) as error:
             raise BundleError(
                 f"{bundle.path.name} must have all the parts that FORMAT.md names, but it lacks some or they are "
                 f"malformed ({type(error).__name__}: {error}); save it again."

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 Cli = Callable[..., Any]
@@ -112,3 +113,37 @@ def test_wrong_uses_are_told(cli: Cli, saved: Path, red: Path, tmp_path: Path) -
         assert ran.err.startswith("Error: ")
         assert words in ran.err
         assert ran.err.count("\n") == 1
+
+
+def test_coverage_shows_all_that_cannot_be_ruled_out(cli: Cli, saved: Path, red: Path) -> None:
+    shown = cli("predict", saved, red, "--coverage", 0.8)
+    assert "plausible: red" in shown.out
+    [found] = json.loads(cli("predict", saved, red, "--coverage", 0.8, "--json").out)
+    assert found["plausible"] == ["red"]
+    [row] = csv.DictReader(io.StringIO(cli("predict", saved, red, "--coverage", 0.8, "--csv").out))
+    assert (row["plausible"], row["unfamiliar"]) == ("yes", "no")
+    refused = cli("predict", saved, red, "--coverage", 0.999)
+    assert refused.code == 1
+    assert "need at least 999 held-out images, but there were 18" in refused.err
+
+
+def test_what_is_unlike_anything_learnt_from_is_marked(cli: Cli, saved: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / "noise.png")
+    assert "(unlike anything learnt from)" in cli("predict", saved, tmp_path / "noise.png").out
+
+
+def test_explain_writes_a_picture_an_image(cli: Cli, saved: Path, red: Path, broken: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    ran = cli("predict", saved, red, broken, "--explain", tmp_path / "why")
+    assert ran.code == 1  # the broken one
+    [picture] = sorted((tmp_path / "why").iterdir())
+    assert picture.name == "0001-red-0-0-red.jpg"
+    with Image.open(picture) as opened, Image.open(red) as original:
+        assert opened.size == original.size
+    again = cli("predict", saved, red, "--explain", tmp_path / "why")
+    assert again.code == 2
+    assert "--explain must be a new or empty folder" in again.err

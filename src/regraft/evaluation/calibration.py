@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,9 @@ class Calibration:
     def from_state(cls, tensors: dict[str, np.ndarray], settings: dict[str, Any]) -> Calibration:
         """Return the calibration whose `state()` this was."""
         curves: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+        known = settings["method"] in get_args(Method) and bool(tensors) == (settings["method"] == "isotonic")
+        if not known or settings["inverse_temperature"] <= 0 or settings["smoothing"] < 0:
+            raise ValueError(f"calibration {settings}")
         if tensors:
             ends = np.cumsum(tensors["corners"])[:-1]
             curves = tuple(zip(np.split(tensors["x"], ends), np.split(tensors["y"], ends), strict=True))
