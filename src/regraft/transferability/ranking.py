@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from regraft.backbones.registry import Backbone, get_backbones
 from regraft.backbones.source import source_probabilities
+from regraft.control import pixels
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.errors import DataError, UsageError
@@ -227,14 +228,11 @@ def _notes_on_classes(dataset: Dataset) -> list[str]:
 
 
 def _baselines(judge: Judge | str, features: Features) -> tuple[float | None, float | None]:
-    """Return the accuracy of naming the most frequent class, and of the judge on thumbnails."""
+    """Return the accuracy of naming the most frequent class, and of the judge on raw pixels."""
     if isinstance(judge, str) or features.looks is None:
         return None, None
-    thumbnails = features.looks.thumbnails
     try:
-        return judge.chance, judge(
-            thumbnails.reshape(len(thumbnails), -1).astype(np.float32) / np.float32(255)
-        ).accuracy
+        return judge.chance, judge(pixels(features.looks.thumbnails)).accuracy
     except DataError:  # all images are the same
         return judge.chance, None
 

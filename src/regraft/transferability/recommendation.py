@@ -23,7 +23,7 @@ def negative_transfer(rows: Sequence[RankRow], chance: float | None, raw: float 
     sentences = []
     for row in rows:
         worse = {"under chance": f"naming the most frequent class ({chance or 0:.3f})"}
-        worse["under raw pixels"] = f"the same probe on 32 x 32 thumbnails ({raw or 0:.3f})"
+        worse["under raw pixels"] = f"the same probe on 16 x 16 pixels ({raw or 0:.3f})"
         if row.flags:
             against = " and ".join(worse[flag] for flag in row.flags)
             control = "; its weights are random, so that is no surprise" if row.random else "; do not transfer from it"
