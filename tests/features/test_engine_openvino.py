@@ -254,3 +254,24 @@ def test_missing_weights_are_not_taken_for_an_unknown_network(tmp_path):
 
 def test_this_processors_precisions_end_with_float32():
     assert precisions() in (("f32",), (*MIXED, "f32"))
+
+
+def test_the_last_map_is_cut_out_of_the_graph_of_its_average(features, tmp_path, monkeypatch):
+    [average] = get_backbones("resnet10t", weights="none", image_size=64)
+    whole = replace(average, pool="none")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    expected = features(OpenVINOEngine(whole, "f32", tmp_path / "converted"), pixels)
+    mean = features(OpenVINOEngine(average, "f32", tmp_path / "cut"), pixels)
+    monkeypatch.setattr(engine_openvino, "_convert", lambda backbone: pytest.fail("converted again"))
+    found = features(OpenVINOEngine(whole, "f32", tmp_path / "cut"), pixels)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found.reshape(2, mean.shape[1], -1).mean(axis=2), mean, atol=1e-5)
+
+
+def test_a_network_with_layers_after_its_average_is_converted(tmp_path, monkeypatch):
+    [average] = get_backbones("lcnet_035", weights="none", image_size=64)
+    converted, convert = [], engine_openvino._convert
+    monkeypatch.setattr(engine_openvino, "_convert", lambda b: converted.append(b.pool) or convert(b))
+    for pool in ("avg", "none"):
+        OpenVINOEngine(replace(average, pool=pool), "f32", tmp_path)
+    assert converted == ["avg", "none"]

@@ -36,7 +36,7 @@ def test_flags_and_negative_transfer() -> None:
     )
     assert said == [
         "Negative transfer: b (0.300) is no better than naming the most frequent class (0.300) and the same probe on "
-        "32 x 32 thumbnails (0.600); do not transfer from it.",
+        "16 x 16 pixels (0.600); do not transfer from it.",
         "Negative transfer: c:random (0.500) is no better than naming the most frequent class (0.300); its weights are "
         "random, so that is no surprise.",
     ]

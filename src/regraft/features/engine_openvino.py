@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -135,7 +136,7 @@ def _compile(backbone: Backbone, precision: str, folder: Path) -> tuple[Any, str
             return _compiled(kept, precision, folder), precision
         except RuntimeError:
             shutil.rmtree(folder, ignore_errors=True)  # damaged: it is ours, and can be made again
-    graph = _convert(backbone)
+    graph = _before_pooling(backbone, folder) or _convert(backbone)
     try:
         _keep(graph, folder)
         graph = kept
@@ -210,6 +211,33 @@ def _keep_exact(graph: Path, convolutions: int) -> Any:
             facts = ElementTree.SubElement(layer, "rt_info")
         ElementTree.SubElement(facts, "attribute", name="precise", version="0")
     return tree
+
+
+def _before_pooling(backbone: Backbone, folder: Path) -> Any:
+    """Return the graph of a network's last feature map, cut out of that of its average, or None.
+
+    Where the average has been computed before, this needs neither torch nor the weights.
+    """
+    import openvino
+    from openvino import opset13
+
+    if backbone.pool != "none" or backbone.until is not None:
+        return None
+    whole = engine_folder(replace(backbone, pool="avg"), folder.parent.parent) / "f32.xml"
+    if not whole.is_file():
+        return None
+    try:
+        graph = openvino.Core().read_model(whole)
+    except RuntimeError:
+        return None
+    node = graph.get_results()[0].input_value(0).get_node()
+    while node.get_type_name() in ("Reshape", "Squeeze", "Flatten"):
+        node = node.input_value(0).get_node()
+    pooled = node.get_output_partial_shape(0)
+    if node.get_type_name() != "AdaptiveAvgPool" or len(pooled) != 4 or pooled[2] != 1 or pooled[3] != 1:
+        return None
+    flat = opset13.reshape(node.input_value(0), np.array([0, -1], np.int64), special_zero=True)
+    return openvino.Model([flat.output(0)], graph.get_parameters(), "before pooling")
 
 
 def _convert(backbone: Backbone) -> Any:
