@@ -1,5 +1,7 @@
 """The source task: its classes, and its own classifier of the features that are transferred."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,3 +156,28 @@ def test_which_weights_were_last_trained_on_imagenet(repository, learnt):
 
 def test_weights_from_the_web_are_known_by_timms_tag():
     assert source._learnt_imagenet(get_backbones("xception")[0])
+
+
+def test_the_names_are_timms_without_importing_it() -> None:
+    from timm.data import ImageNetInfo
+
+    info = ImageNetInfo("imagenet-1k")
+    [lite0] = get_backbones("tf_efficientnet_lite0")
+    assert source_classes(lite0) == tuple(info.index_to_description(i) for i in range(1000))
+    code = (
+        "import sys\nfrom regraft.backbones.registry import get_backbones\n"
+        "from regraft.backbones.source import source_classes\n"
+        "print(len(source_classes(get_backbones('tf_efficientnet_lite0')[0])), 'torch' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["1000", "False"]
+
+
+def test_where_timm_keeps_its_tables_elsewhere_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = source._imagenet_names()
+    monkeypatch.setattr(source, "find_spec", lambda name: None)
+    source._imagenet_names.cache_clear()
+    try:
+        assert source._imagenet_names() == names
+    finally:
+        source._imagenet_names.cache_clear()

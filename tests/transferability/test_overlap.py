@@ -83,6 +83,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> source.SourceTask:
     monkeypatch.setattr(
         source, "source_task", lambda backbone, folder: source.SourceTask() if backbone.weights.random else task
     )
+    monkeypatch.setattr(source, "_imagenet_names", lambda: SOURCE)
     return task
 
 

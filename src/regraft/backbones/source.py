@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ class SourceTask:
 def source_classes(backbone: Backbone, folder: Path | None = None) -> tuple[str, ...] | None:
     """Return the names of the classes that a backbone was trained on, or None where they are not known.
 
-    Known are ImageNet-1k's, for weights that were last trained on it.
+    Known are ImageNet-1k's, for weights that were last trained on it. Neither the network nor torch is needed for that.
 
     Parameters
     ----------
@@ -56,7 +57,11 @@ def source_classes(backbone: Backbone, folder: Path | None = None) -> tuple[str,
     folder : path, optional
         Where what has been found is kept, so that the next process need not import torch for it.
     """
-    return source_task(backbone, folder).classes
+    if backbone.weights.random or backbone.pool != "avg" or backbone.until is not None:
+        return None
+    if isinstance(backbone.weights, UrlWeights):
+        return source_task(backbone, folder).classes  # only timm knows what they were trained on
+    return _imagenet_names() if _learnt_imagenet(backbone) else None
 
 
 def source_classifier(
@@ -172,11 +177,25 @@ def _learnt_imagenet(backbone: Backbone) -> bool:
     return False
 
 
+@lru_cache(maxsize=1)
 def _imagenet_names() -> tuple[str, ...]:
+    """Return the names of ImageNet-1k's classes as timm has them."""
+    package = find_spec("timm")
+    try:
+        # From timm's own tables: importing it would load torch, some seconds and a gigabyte for a thousand words.
+        tables = Path(str(package.origin if package else "")).parent / "data" / "_info"
+        classes = (tables / "imagenet_synsets.txt").read_text(encoding="utf-8").split()
+        lines = (tables / "imagenet_synset_to_lemma.txt").read_text(encoding="utf-8").splitlines()
+        called = dict(line.split("\t", 1) for line in lines)
+        names = tuple(called[each] for each in classes)
+    except (OSError, ValueError, KeyError):  # another release may keep them elsewhere
+        names = ()
+    if len(names) == IMAGENET_CLASSES:
+        return names
     from timm.data import ImageNetInfo
 
-    names = ImageNetInfo("imagenet-1k")
-    return tuple(names.index_to_description(i) for i in range(IMAGENET_CLASSES))
+    info = ImageNetInfo("imagenet-1k")
+    return tuple(info.index_to_description(i) for i in range(IMAGENET_CLASSES))
 
 
 def _key(backbone: Backbone) -> str:

@@ -161,16 +161,18 @@ def source_prior(
     k = len(class_names)
     blocks, intercepts = [], []
     for backbone in backbones:
-        names, classifier = source_classes(backbone, folder), source_classifier(backbone, folder)
+        names = source_classes(backbone, folder)
+        overlap = None if names is None else match(class_names, names)
+        # The classifier is only asked for where it can help: the first time that means building the network.
+        worth = overlap is not None and overlap.share >= WORTH
+        classifier = source_classifier(backbone, folder) if worth else None
         block, intercept = np.zeros((k, backbone.feature_dim), np.float32), np.zeros(k, np.float32)
-        if names is not None and classifier is not None:
-            overlap = match(class_names, names)
-            if overlap.share >= WORTH:
-                weight, bias = (array - array.mean(axis=0) for array in classifier)
-                for row, found in enumerate(overlap.matches):
-                    if found:
-                        block[row], intercept[row] = weight[list(found)].mean(axis=0), bias[list(found)].mean()
-                intercepts.append(intercept)
+        if overlap is not None and classifier is not None:
+            weight, bias = (array - array.mean(axis=0) for array in classifier)
+            for row, found in enumerate(overlap.matches):
+                if found:
+                    block[row], intercept[row] = weight[list(found)].mean(axis=0), bias[list(found)].mean()
+            intercepts.append(intercept)
         blocks.append(block)
     if not intercepts:
         return None
