@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,11 @@ class Attempt:
     note: str = ""
 
 
+def keeps_probe(attempts: Sequence[Attempt]) -> bool:
+    """Return whether a head on frozen features is kept; where nothing else was tried, no attempt is listed."""
+    return not attempts or any(attempt.chosen and attempt.name == "probe" for attempt in attempts)
+
+
 @dataclass(frozen=True)
 class Result:
     """All that a fit found: the classifier, the evidence, and how they came about.
@@ -161,7 +167,7 @@ class Result:
     @property
     def probed(self) -> bool:
         """Whether the classifier that is kept is a head on frozen features."""
-        return not self.attempts or any(attempt.chosen and attempt.name == "probe" for attempt in self.attempts)
+        return keeps_probe(self.attempts)
 
     @property
     def backbones(self) -> tuple[Backbone, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regraft.result import Attempt, Epoch
+from regraft.result import Attempt, Epoch, keeps_probe
 from regraft.strategies.network import Fitted
 
 if TYPE_CHECKING:
@@ -58,4 +58,4 @@ class Outcome:
     @property
     def frozen(self) -> bool:
         """Whether it is a head on frozen features."""
-        return not self.attempts or any(attempt.chosen and attempt.name == "probe" for attempt in self.attempts)
+        return keeps_probe(self.attempts)
