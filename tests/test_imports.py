@@ -16,6 +16,7 @@ ROOT = Path(regraft.__file__).parent
 # From the top of the house to its bottom; a room may import the rooms above it, and itself.
 ROOMS = (
     "errors",
+    "_optional",
     "data",
     "backbones",
     "features",
@@ -27,8 +28,13 @@ ROOMS = (
     "evidence",
     "auditing",
     "transferability",
+    "self_training",
     "persistence",
+    "prediction",
     "classifier",
+    "exploration",
+    "zero_shot",
+    "growing",
     "result",
     "finetuning",
     "strategies",
@@ -37,6 +43,7 @@ ROOMS = (
     "card",
     "fitting",
     "pipeline",
+    "few_shot",
     "comparison",
     "recipes",
     "reports",
@@ -58,11 +65,17 @@ HEAVY = (
     "matplotlib",
     "pandas",
     "scipy",
+    "sentence_transformers",
+    "transformers",
+    "open_clip",
+    "umap",
+    "usearch",
 )
 
 LEAVES = {
     "backbones/vision.py": ("torch", "timm"),
     "backbones/small_cnn.py": ("torch", "timm"),
+    "backbones/clip.py": ("torch",),
     "backbones/stages.py": ("torch",),
     "finetuning/network.py": ("torch",),
     "finetuning/head.py": ("torch",),

@@ -9,7 +9,7 @@ import pytest
 
 from regraft.data.dataset import TASK, Dataset, Skipped
 from regraft.errors import DataError
-from regraft.protocol import check_classes, check_skipped, describe, settle_protocol
+from regraft.protocol import check_classes, check_skipped, describe, few_shots, settle_protocol, untouched
 
 
 def dataset(y: list[int], **changes: object) -> Dataset:
@@ -85,3 +85,38 @@ def test_data_that_teach_nothing_are_refused() -> None:
         check_classes(dataset([0, 1, 2]).take([0, 2]))
     with pytest.raises(DataError, match="The test part must have a readable image, but has none"):
         check_classes(dataset([0, 1, 0]).with_split(["train", "train", "val"]))
+
+
+def test_a_few_of_each_class_are_learnt_from_and_all_others_tested() -> None:
+    data, protocol = few_shots(dataset([0] * 9 + [1] * 21), 3, seed=0)
+    assert protocol == "holdout"
+    assert np.bincount(data.y[data.part("train")]).tolist() == [3, 3]
+    assert (len(data.part("test")), len(data.part("val"))) == (24, 0)
+    assert data.notes == ("3 images of each class were drawn to learn from, and 24 others are the test",)
+    drawn = [few_shots(dataset([0, 1] * 30), 3, seed)[0].part("train").tolist() for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_a_few_are_drawn_from_train_where_the_data_have_a_split() -> None:
+    own = dataset([0, 1] * 6).with_split(["train"] * 6 + ["val"] * 2 + ["test"] * 4)
+    data, protocol = few_shots(own, 2, seed=0)
+    assert protocol == "given"
+    assert set(data.names) <= {f"{i}.jpg" for i in (0, 1, 2, 3, 4, 5, 8, 9, 10, 11)}
+    assert (len(data.part("train")), len(data.part("test"))) == (4, 4)
+    with pytest.raises(DataError, match="'a' has 3; ask for 3 or fewer"):
+        few_shots(own, 4, seed=0)
+
+
+def test_no_group_is_learnt_from_and_tested() -> None:
+    grouped = dataset([0, 1] * 6, groups=np.repeat(["g", "h", "i"], 4))
+    tested = untouched(grouped, np.array([0, 5]))
+    assert tested.tolist() == [8, 9, 10, 11]
+    with pytest.raises(
+        DataError, match="Some images must be left to test on, but all are of groups that are learnt from; ask"
+    ):
+        untouched(grouped, np.array([0, 4, 8]))
+
+
+def test_one_image_must_be_left_to_test_on() -> None:
+    with pytest.raises(DataError, match="'a' has 3, of which one must be left to test on; ask for 2 or fewer"):
+        few_shots(dataset([0] * 3 + [1] * 9), 3, seed=0)

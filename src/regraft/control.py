@@ -11,12 +11,13 @@ import numpy.typing as npt
 from regraft.data.dataset import Dataset
 from regraft.data.looks import SIDE
 from regraft.evaluation.transfer import Verdict, judge
-from regraft.probe import probe
+from regraft.probe import probe, probe_few
 
 GRID = 16
 """Pixels of the side of what the control sees: with 32 it was no better on flowers, signs, cats and dogs, hot dogs."""
 
 HEADS: dict[str, dict[str, Any]] = {"logistic": {"powers": (1.0,)}, "knn": {}}
+FOR_FEW: dict[str, dict[str, Any]] = {"prototype": {"power": 1.0}, "centroid": {}}
 
 CONTROL = "the raw pixels alone"
 
@@ -57,6 +58,8 @@ def against_pixels(
     test_index: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float64],
     seed: int,
+    *,
+    few: bool = False,
 ) -> Control:
     """Return whether a classifier beats one on raw pixels, learnt and chosen on the same images.
 
@@ -70,8 +73,14 @@ def against_pixels(
     probabilities : float array of shape (m, k)
         What the classifier says of the images at `test_index`.
     seed : int
+    few : bool
+        Whether a few images a class are learnt from.
     """
-    learnt = probe(dataset, pixels(thumbnails), protocol, HEADS, seed)
+    seen = pixels(thumbnails)
+    if few:
+        learnt, _ = probe_few(dataset, seen, {}, FOR_FEW, seed)
+    else:
+        learnt = probe(dataset, seen, protocol, HEADS, seed)
     named = np.full(len(dataset), -1)
     named[learnt.test_index] = learnt.test_probabilities.argmax(axis=1)
     truth = dataset.y[test_index]

@@ -15,7 +15,7 @@ import numpy as np
 from regraft import __version__
 from regraft.auditing.auditing import examine
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import Pool, get_backbones
+from regraft.backbones.registry import Backbone, Pool, get_backbones
 from regraft.card import card
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset
@@ -25,9 +25,11 @@ from regraft.evaluation.metrics import Evaluation
 from regraft.evidence.trust import Trust
 from regraft.features.cache import source_folder
 from regraft.features.engines import EngineName, engine_name
+from regraft.features.extraction import Features
 from regraft.features.streaming import Progress
+from regraft.features.views import extract_views
 from regraft.finetuning.settings import Training
-from regraft.protocol import check_classes, check_skipped, describe, settle_protocol
+from regraft.protocol import check_classes, check_skipped, describe, few_shots, settle_protocol
 from regraft.proving import prove
 from regraft.request import (
     AUTO,
@@ -71,6 +73,7 @@ def fit(
     units: Sequence[int] | None = None,
     dropout: float | None = None,
     batch_norm: bool | None = None,
+    shots: int | None = None,
     test_size: float = 0.2,
     split: Split = "random",
     seed: int = 0,
@@ -116,15 +119,19 @@ def fit(
         How the last feature map becomes a vector.
     pixels : {"weights", "0..1", "-1..1"}
         How pixels are scaled; default: as the weights expect.
-    head : {"auto", "logistic", "centroid", "knn", "mlp"}
+    head : {"auto", "prototype", "logistic", "centroid", "knn", "mlp"}
         Of a probe; "auto" compares logistic regression, nearest centroid and nearest neighbours on the training
-        data. A trained network's head is linear, or "mlp".
+        data, or with `shots` prototypes, logistic regression and nearest centroid. A trained network's head is
+        linear, or "mlp".
     units : sequence of int, optional
         Hidden layers of the mlp head.
     dropout : float, optional
         Of the mlp head.
     batch_norm : bool, optional
         Of the mlp head.
+    shots : int, optional
+        Learn from so many images of each class, drawn at random, by a head that suits few, chosen by leaving each of
+        them out; all other images are the test. For a probe only.
     test_size : float
         Share held out where the data have no split of their own.
     split : {"random", "blocks"}
@@ -163,8 +170,8 @@ def fit(
         Its children say what is wrong with the data, the request or the weights, and what to do.
     """
     started, clock = time.perf_counter(), time.monotonic()
-    check_request(strategy, training, budget, test_size, seed, head, checkpoints, resume)
-    heads = heads_of(head, {"units": units, "dropout": dropout, "batch_norm": batch_norm})
+    check_request(strategy, training, budget, test_size, seed, head, checkpoints, resume, shots)
+    heads = heads_of(head, {"units": units, "dropout": dropout, "batch_norm": batch_norm}, few=shots is not None)
     names = backbone or DEFAULT[strategy]
     weights = "none" if strategy == "scratch" else weights
     backbones = get_backbones(names, weights=weights, image_size=image_size, resize=resize, pool=pool, pixels=pixels)
@@ -182,7 +189,10 @@ def fit(
     check_classes(dataset)
     dataset = held_together(dataset, split)
     read = time.perf_counter()
-    dataset, protocol = settle_protocol(dataset, test_size, seed)
+    if shots is None:
+        dataset, protocol = settle_protocol(dataset, test_size, seed)
+    else:
+        dataset, protocol = few_shots(dataset, shots, seed)
     say = announce or (lambda sentence: None)
     for sentence in describe(dataset, protocol):
         say(sentence)
@@ -211,7 +221,8 @@ def fit(
     for sentence in warned:
         say(sentence)
     if features is not None and strategy == "probe":
-        outcome = frozen(dataset, features, backbones, protocol, heads, seed)
+        views = None if shots is None else _views(dataset, backbones, features, engine)
+        outcome = frozen(dataset, features, backbones, protocol, heads, seed, views)
         notes: tuple[str, ...] = ()
     else:
         job = Job(
@@ -247,6 +258,7 @@ def fit(
         engine=engine,
         hurried=budget is not None and time.monotonic() + another_pass(len(dataset)) > clock + budget,
         transfers=strategy != "scratch" and not all(b.weights.random for b in fitted.backbones),
+        few=shots is not None,
     )
     test = metrics.evaluate(dataset.y[outcome.test_index], proven.test_probabilities, dataset.class_names)
     evaluations = {"test": test}
@@ -255,12 +267,16 @@ def fit(
         evaluations["val"] = metrics.evaluate(dataset.y[val], proven.val_probabilities, dataset.class_names)
     classifier = _classifier(dataset, outcome, proven.trusted, test, protocol, strategy)
     evaluated = time.perf_counter()
+    judged = np.concatenate([outcome.held_out_index, outcome.test_index])
     audit = examine(
         dataset,
         None if features is None else features.values,
         seen.looks,
-        probabilities=np.concatenate([outcome.held_out_probabilities, outcome.test_probabilities]),
-        index=np.concatenate([outcome.held_out_index, outcome.test_index]),
+        # A classifier that learnt from a few images is no judge of the labels of all the others.
+        probabilities=np.concatenate([outcome.held_out_probabilities, outcome.test_probabilities])
+        if shots is None
+        else None,
+        index=judged if shots is None else None,
         skipped=all_skipped,
         seed=seed,
     )
@@ -296,7 +312,7 @@ def fit(
             "image_size": [b.preprocessing.size for b in backbones],
             "resize": [b.preprocessing.resize for b in backbones],
             "pool": pool,
-            "test_size": test_size,
+            **({"test_size": test_size} if shots is None else {"shots": shots, "views": list(outcome.views)}),
             "split": split,
             "budget": budget,
             **({} if strategy == "probe" else {"training": training.to_dict()}),
@@ -310,6 +326,15 @@ def fit(
         overlap=overlap,
     )
     return replace(result, classifier=replace(classifier, card=card(result)))
+
+
+def _views(
+    dataset: Dataset, backbones: tuple[Backbone, ...], features: Features, engine: EngineName
+) -> dict[str, np.ndarray]:
+    """Return the features of other views of the few images that are learnt from."""
+    train = dataset.part("train")
+    examples, names = [dataset.examples[int(i)] for i in train], [dataset.names[int(i)] for i in train]
+    return extract_views(examples, names, backbones, features.precisions, engine=engine)
 
 
 def _call(data: Any, dataset: Dataset) -> str:
@@ -334,6 +359,7 @@ def _classifier(
         calibration=trusted.calibration,
         conformal=trusted.conformal,
         familiarity=trusted.familiarity,
+        memory=trusted.memory,
         info={
             "data": dataset.name,
             "images": len(dataset),

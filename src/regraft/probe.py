@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,45 @@ def probe(dataset: Dataset, values: np.ndarray, protocol: str, heads: dict[str, 
         chosen_on[selection.held_out_index],
         selection.held_out_proba,
     )
+
+
+def probe_few(
+    dataset: Dataset,
+    values: np.ndarray,
+    views: Mapping[str, np.ndarray],
+    heads: dict[str, dict[str, Any]],
+    seed: int,
+) -> tuple[Probe, tuple[str, ...]]:
+    """Choose and fit a head on a few training images, and predict the test part, which nothing was chosen by.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With a split, but no validation part.
+    values : float array of shape (n, d)
+    views : mapping of str to float arrays of shape (m, d)
+        Other views of the m training images.
+    heads : dict of str to dict
+    seed : int
+
+    Returns
+    -------
+    probe : Probe
+        Chosen by leaving each training image out; nothing is held out where each class has one.
+    views : tuple of str
+        Those that were learnt from.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from regraft.heads.few_examples import select_for_few
+
+    train, test = dataset.part("train"), dataset.part("test")
+    with threadpool_limits(limits=1):
+        few = select_for_few(values[train], dataset.y[train], views, heads, seed)
+    chosen = few.selection
+    said = chosen.head.predict_proba(values[test])
+    held_out = train[chosen.held_out_index]
+    return Probe(chosen, test, said, None, held_out, chosen.held_out_proba), few.views
 
 
 def _cross_validate(dataset: Dataset, values: np.ndarray, heads: dict[str, dict[str, Any]], seed: int) -> Probe:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from regraft.data.dataset import SPLITS, Dataset, Skipped
 from regraft.data.splits import check_no_group_straddles, split
 from regraft.errors import DataError
+from regraft.evaluation.episodes import check_shots, draw
 from regraft.features.streaming import MAXIMUM_UNREADABLE
 
 SMALLEST_TEST = 30
@@ -43,6 +45,59 @@ def settle_protocol(dataset: Dataset, test_size: float, seed: int) -> tuple[Data
     if round(len(dataset) * test_size) < SMALLEST_TEST:
         return dataset, "cross-validation"
     return split(dataset, test_size=test_size, seed=seed), "holdout"
+
+
+def few_shots(dataset: Dataset, shots: int, seed: int) -> tuple[Dataset, str]:
+    """Keep some images of each class to learn from, drawn at random; all others are the test.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where it has a split of its own, the images are drawn from train, and its test part is the test.
+    shots : int
+        Images a class.
+    seed : int
+
+    Returns
+    -------
+    dataset : Dataset
+        The images that take part, with their split. None of the test is of a group that is learnt from.
+    protocol : {"given", "holdout"}
+
+    Raises
+    ------
+    DataError
+        If a class has too few images, or none are left to test on.
+    """
+    check_no_group_straddles(dataset)
+    names, own = dataset.class_names, dataset.split is not None
+    pool = dataset.part("train")
+    check_shots(dataset.y, shots, class_names=names, pool=pool, spare=0 if own else 1)
+    drawn = draw(dataset.y, shots, np.random.default_rng(seed), class_names=names, pool=pool)
+    test = untouched(dataset, drawn)
+    kept = np.union1d(drawn, test)
+    drawn_as = "1 image of each class was" if shots == 1 else f"{shots} images of each class were"
+    note = f"{drawn_as} drawn to learn from, and {len(test):,} others are the test"
+    chosen = dataset.take(kept).with_split(np.where(np.isin(kept, drawn), "train", "test"), note)
+    return chosen, "given" if own else "holdout"
+
+
+def untouched(dataset: Dataset, learnt: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the images to test where some were learnt from: all others, or the test part; no group on both sides.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    tested = np.setdiff1d(np.arange(len(dataset)) if dataset.split is None else dataset.part("test"), learnt)
+    if dataset.groups is not None:
+        tested = tested[~np.isin(dataset.groups[tested], dataset.groups[learnt])]
+    if not len(tested):
+        raise DataError(
+            "Some images must be left to test on, but all are of groups that are learnt from; ask for fewer --shots."
+        )
+    return tested
 
 
 def describe(dataset: Dataset, protocol: str) -> list[str]:

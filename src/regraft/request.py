@@ -36,6 +36,13 @@ DEFAULT = {
 AUTO: dict[str, dict[str, Any]] = {"logistic": {}, "centroid": {}, "knn": {}}
 """The heads that are compared where none is named."""
 
+FEW: dict[str, dict[str, Any]] = {
+    "prototype": {},
+    "logistic": {"C": 10.0, "powers": (0.5,)},  # with so few, a penalty that is chosen is chosen by chance
+    "centroid": {},
+}
+"""The same, where a few examples a class are learnt from."""
+
 
 def check_request(
     strategy: str,
@@ -46,8 +53,16 @@ def check_request(
     head: str,
     checkpoints: str | Path | None,
     resume: str | Path | None,
+    shots: int | None = None,
 ) -> None:
     """Raise UsageError for what cannot be done, whatever the data are."""
+    if shots is not None and shots < 1:
+        raise UsageError(f"--shots must be a number of images a class from 1 up, not {shots}.")
+    if shots is not None and strategy != "probe":
+        raise UsageError(
+            f"--shots is for a head on frozen features, but --strategy is {strategy}; a few images a class cannot "
+            "train a network: leave one of the two out."
+        )
     if strategy not in DEFAULT:
         raise UsageError(f"--strategy must be one of {', '.join(DEFAULT)}, not {strategy!r}.")
     if not 0 < test_size < 1:
@@ -124,20 +139,22 @@ def check_stage(backbones: tuple[Backbone, ...], training: Training) -> None:
             )
 
 
-def heads_of(head: str, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the heads to compare, with their settings."""
+def heads_of(head: str, settings: dict[str, Any], *, few: bool = False) -> dict[str, dict[str, Any]]:
+    """Return the heads to compare, with their settings; `few`: where a few examples a class are learnt from."""
     given = {name: value for name, value in settings.items() if value is not None}
     if head == "auto":
         if given:
             raise UsageError(f"--{next(iter(given)).replace('_', '-')} belongs to the mlp head; add --head mlp.")
-        return AUTO
+        return FEW if few else AUTO
     if given and head != "mlp":
         raise UsageError(
             f"--{next(iter(given)).replace('_', '-')} belongs to the mlp head, but --head is {head}; "
             "use --head mlp or leave it out."
         )
     head_class(head)  # an unknown one is refused before the work, not after it
-    return {head: given}
+    if few and head == "mlp":
+        raise UsageError(f"--head must be one of {', '.join(FEW)} or knn for a few images a class, not mlp.")
+    return {head: {**FEW.get(head, {}), **given} if few else given}
 
 
 def network_head(heads: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -134,3 +134,14 @@ def test_survives_json_and_its_digest_names_all_that_changes_the_pixels():
 )
 def test_how_pixels_are_scaled_in_words(mean, std, words):
     assert Preprocessing(224, mean, std).scale == words
+
+
+def test_a_mirrored_image_is_swapped_last_and_named_only_where_it_is():
+    image = np.random.default_rng(0).integers(0, 255, (70, 90, 3), np.uint8)
+    plain, mirrored = Preprocessing(64), Preprocessing(64, mirror=True)
+    assert np.array_equal(mirrored.apply(image), plain.apply(image)[:, ::-1])
+    assert mirrored.apply(image).flags.c_contiguous
+    # Features that were kept before there were mirrored views stay theirs.
+    assert "mirror" not in plain.to_dict()
+    assert Preprocessing.from_dict(mirrored.to_dict()) == mirrored
+    assert plain.digest != mirrored.digest

@@ -120,8 +120,8 @@ def test_folds_that_can_test_nothing_are_passed_over(blobs):
 def test_out_of_fold_is_nested_on_small_sets_and_shares_one_space_on_large_ones(monkeypatch) -> None:
     rng = np.random.default_rng(0)
     spaces = []
-    real = logistic._PrincipalSpace
-    monkeypatch.setattr(logistic, "_PrincipalSpace", lambda *a: spaces.append(1) or real(*a))
+    real = logistic.PrincipalSpace
+    monkeypatch.setattr(logistic, "PrincipalSpace", lambda *a: spaces.append(1) or real(*a))
     for n, alone in ((60, False), (logistic.NESTED_BELOW, True)):
         y = np.arange(n) % 2
         X = rng.normal(size=(n, 8)).astype(np.float32) + 2 * y[:, None]

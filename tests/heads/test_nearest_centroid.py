@@ -34,3 +34,19 @@ def test_the_only_example_of_a_class_is_not_scored(blobs):
 def test_scale_follows_how_far_apart_the_classes_are(blobs):
     near, far = (NearestCentroidHead().fit(*blobs(n=150, spread=s)).settings_["scale"] for s in (0.1, 2.0))
     assert near < far
+
+
+def test_of_many_folds_what_is_left_out_is_nearly_as_if_it_had_never_been(blobs):
+    X, y = blobs(n=60, d=40, spread=2)
+    pairs = [(np.delete(np.arange(60), i), np.array([i])) for i in range(60)]
+    head = NearestCentroidHead().fit(X, y)
+    found, exact = head.out_of_fold(X, y, pairs), super(NearestCentroidHead, head).out_of_fold(X, y, pairs)
+    assert np.abs(found - exact).max() < 0.1
+    assert (found.argmax(1) == exact.argmax(1)).mean() > 0.95
+
+
+def test_a_class_that_none_of_many_folds_has_seen_is_the_last_guess(blobs):
+    X, y = blobs(n=44, k=2)
+    y[0] = 2
+    pairs = [(np.delete(np.arange(44), i), np.array([i])) for i in range(44)]
+    assert NearestCentroidHead().fit(X, y).out_of_fold(X, y, pairs)[0].argmin() == 2

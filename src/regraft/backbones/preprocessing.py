@@ -34,6 +34,8 @@ class Preprocessing:
         Used where images are enlarged; where they shrink, pixels are averaged by area.
     resize : {"crop", "stretch"}
         Resize the short side and crop the centre, or stretch the whole image to a square.
+    mirror : bool
+        Whether left and right are swapped.
     """
 
     size: int
@@ -42,6 +44,7 @@ class Preprocessing:
     crop: float = 0.875
     interpolation: str = "bicubic"
     resize: Resize = "crop"
+    mirror: bool = False
 
     @property
     def short_side(self) -> int:
@@ -85,11 +88,14 @@ class Preprocessing:
         if (height, width) != (self.size, self.size):
             enlarge = cv2.INTER_CUBIC if self.interpolation == "bicubic" else cv2.INTER_LINEAR
             image = cv2.resize(image, (self.size, self.size), interpolation=enlarge)
-        return np.ascontiguousarray(image)
+        return np.ascontiguousarray(image[:, ::-1] if self.mirror else image)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return asdict(self)
+        values = asdict(self)
+        if not self.mirror:
+            del values["mirror"]  # what is kept under the digest of the other values stays valid
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:

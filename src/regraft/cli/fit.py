@@ -55,12 +55,13 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
 @option(
     fit,
     "--head",
-    type=click.Choice(["auto", "logistic", "centroid", "knn", "mlp"]),
-    help="What is learnt on the features; auto compares the first three on the training data.",
+    type=click.Choice(["auto", "prototype", "logistic", "centroid", "knn", "mlp"]),
+    help="What is learnt on the features; auto compares those that suit the number of images on the training data.",
 )
 @option(fit, "--units", callback=_units, metavar="N,N", help="Hidden layers of the mlp head.")
 @option(fit, "--dropout", type=click.FloatRange(0, 1, max_open=True), help="Of the mlp head.")
 @option(fit, "--batch-norm/--no-batch-norm", help="Of the mlp head.")
+@option(fit, "--shots", type=int, metavar="K", help="Learn from K images of each class; the others are the test.")
 @option(fit, "--test-size", type=float, help="Share held out where the data have no split of their own.")
 @option(
     fit,

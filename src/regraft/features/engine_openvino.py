@@ -110,7 +110,8 @@ def engine_folder(backbone: Backbone, root: Path | None = None) -> Path:
     shape = {
         "architecture": backbone.architecture,
         "weights": backbone.weights.sha256(),
-        "pixels": backbone.preprocessing.to_dict(),
+        # How the square is cut out of an image is not in the graph, so that all views of it share one.
+        "pixels": [backbone.preprocessing.size, backbone.preprocessing.mean, backbone.preprocessing.std],
         "pool": backbone.pool,
         **({} if backbone.until is None else {"until": backbone.until}),
         "timm": version("timm"),

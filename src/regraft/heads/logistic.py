@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import eigh
 from scipy.optimize import minimize
 from sklearn.utils.validation import check_is_fitted
 
 from regraft.errors import UsageError
 from regraft.heads.base import Head
 from regraft.heads.folds import Folds, Index, stratified_rows, train_test_pairs
-from regraft.heads.scoring import CHUNK, signed_power, softmax
+from regraft.heads.principal_space import PrincipalSpace
+from regraft.heads.scoring import softmax
 from regraft.heads.temperature import fit_temperature
 
 CS = tuple((10.0 ** np.arange(0.0, 4.1, 0.5)).tolist())
@@ -124,9 +124,10 @@ class LogisticHead(Head):
         is chosen anew.
         """
         check_is_fitted(self)
-        if len(y) < NESTED_BELOW:
+        settled = self.C is not None and len(self.powers) == 1  # there is nothing that could flatter
+        if len(y) < NESTED_BELOW and not settled:
             return super().out_of_fold(X, y, pairs, groups)
-        space = _PrincipalSpace(X, self.settings_["power"])
+        space = PrincipalSpace(X, self.settings_["power"])
         train = np.zeros((len(y), len(pairs)), bool)
         for fold, (rows, _) in enumerate(pairs):
             train[rows, fold] = True
@@ -149,7 +150,7 @@ class LogisticHead(Head):
     def _fit_chosen(
         self, X: npt.NDArray[np.float32], y: npt.NDArray[np.intp], k: int, choice: _Choice
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        space = _PrincipalSpace(X, choice.power)
+        space = PrincipalSpace(X, choice.power)
         everyone = np.ones((len(y), 1), bool)
         weights = _minimize(space, y, k, everyone, choice.C, offset=self._offset(X, choice.alpha))
         coef = space.back(weights[:-1, 0]).T * np.float32(choice.scale)
@@ -186,7 +187,7 @@ class LogisticHead(Head):
         held_out = np.nonzero(test)
         examples = X if len(rows) == len(X) else X[rows]
         for power in self.powers:
-            space = _PrincipalSpace(examples, power)
+            space = PrincipalSpace(examples, power)
             for alpha in alphas:
                 offset = self._offset(examples, alpha)
                 weights, least, worse = None, np.inf, 0
@@ -212,48 +213,6 @@ class _Choice:
     scale: float
 
 
-class _PrincipalSpace:
-    """The centred features in their principal axes.
-
-    Attributes
-    ----------
-    Z : float32 array of shape (n, r)
-        Coordinates.
-    variance : array of shape (r,)
-        Mean square of each coordinate.
-    mean : array of shape (d,)
-        What was taken away.
-    """
-
-    def __init__(self, X: npt.NDArray[np.float32], power: float):
-        n, d = X.shape
-        self._X, self._power = X, power
-        raised = signed_power(X, power)
-        self.mean = raised.mean(axis=0, dtype=np.float64).astype(np.float32)
-        centred = np.subtract(raised, self.mean, out=None if raised is X else raised)
-        if n <= d:
-            # U sqrt(e) with K = U e U': float32's rounding is all there is in the axes left out.
-            energy, axes = eigh(centred @ centred.T, driver="evd", overwrite_a=True, check_finite=False)
-            kept = energy > max(energy[-1], 0) * 1e-6
-            energy, axes = energy[kept], axes[:, kept]
-            self.Z = np.ascontiguousarray(axes * np.sqrt(energy))
-            self._dual = axes / np.sqrt(energy)
-        else:
-            energy, axes = eigh(centred.T @ centred, driver="evd", overwrite_a=True, check_finite=False)
-            for i in range(0, n, CHUNK):  # in place: one copy of the features, not two
-                centred[i : i + CHUNK] = centred[i : i + CHUNK] @ axes
-            self.Z, self._axes = centred, axes
-        self.variance = np.maximum(energy, 0).astype(np.float64) / n
-
-    def back(self, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return weights (r, k) of the principal axes as weights (d, k) of the features."""
-        if hasattr(self, "_axes"):
-            return self._axes @ weights
-        dual = self._dual @ weights
-        raised = signed_power(self._X, self._power)
-        return raised.T @ dual - np.outer(self.mean, dual.sum(axis=0))
-
-
 def _logits(Z: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return logits (n, folds, k) of weights (r + 1, folds, k), the intercept last."""
     _, folds, k = weights.shape
@@ -261,7 +220,7 @@ def _logits(Z: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _minimize(
-    space: _PrincipalSpace,
+    space: PrincipalSpace,
     y: np.ndarray,
     k: int,
     train: npt.NDArray[np.bool_],

@@ -185,9 +185,9 @@ def _best(
         for name in names
     )
     most_accurate = max(names, key=lambda name: right[name].mean())
-    equals = [name for name in names if _within_error(right[most_accurate] - right[name])]
+    equals = [name for name in names if within_error(right[most_accurate] - right[name])]
     surest = min(equals, key=lambda name: loss[name].mean())
-    best = next(name for name in equals if _within_error(loss[name] - loss[surest]))
+    best = next(name for name in equals if within_error(loss[name] - loss[surest]))
     return Selection(fitted[best], best, candidates, proba[best], index)
 
 
@@ -195,7 +195,7 @@ def _standard_error(values: np.ndarray) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("inf")
 
 
-def _within_error(difference: np.ndarray) -> bool:
+def within_error(difference: np.ndarray) -> bool:
     """Return whether the mean of paired differences (m,), 0 or more, is within its standard error of 0."""
     # One example in which two heads differ is one standard error exactly, and must not hang on rounding.
     return float(difference.mean()) <= _standard_error(difference) * (1 + 1e-9)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from regraft.backbones.registry import Backbone
 from regraft.data.dataset import Dataset
 from regraft.features.extraction import Features
-from regraft.probe import probe
+from regraft.probe import probe, probe_few
 from regraft.result import Attempt
 from regraft.strategies.network import Fitted
 from regraft.strategies.outcome import Outcome
@@ -21,6 +24,7 @@ def frozen(
     protocol: str,
     heads: dict[str, dict[str, Any]],
     seed: int,
+    views: Mapping[str, np.ndarray] | None = None,
 ) -> Outcome:
     """Fit a head on frozen features, and predict the test images with it.
 
@@ -34,9 +38,15 @@ def frozen(
     heads : dict of str to dict
         Those to compare, with their settings.
     seed : int
+    views : mapping of str to float arrays of shape (m, d), optional
+        Other views of the m training images, where these are a few a class; {} for none.
     """
     begun = time.perf_counter()
-    learnt = probe(dataset, features.values, protocol, heads, seed)
+    used: tuple[str, ...] = ()
+    if views is None:
+        learnt = probe(dataset, features.values, protocol, heads, seed)
+    else:
+        learnt, used = probe_few(dataset, features.values, views, heads, seed)
     tensors, settings = learnt.selection.head.state()
     seconds = time.perf_counter() - begun
     trainable = sum(array.size for array in tensors.values())
@@ -56,4 +66,5 @@ def frozen(
         history=(),
         candidates=learnt.selection.candidates,
         seconds=seconds,
+        views=used,
     )

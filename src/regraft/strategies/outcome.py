@@ -39,6 +39,8 @@ class Outcome:
         The probe's heads, where there was a probe.
     seconds : float
         Of all trainings.
+    views : tuple of str
+        Views that were learnt from beside the plain one, where each class has a few images.
     """
 
     fitted: Fitted
@@ -54,6 +56,7 @@ class Outcome:
     history: tuple[Epoch, ...]
     candidates: tuple[Candidate, ...]
     seconds: float
+    views: tuple[str, ...] = ()
 
     @property
     def frozen(self) -> bool:
