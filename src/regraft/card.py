@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from regraft.backbones.registry import Backbone
+from regraft.evidence.memory import PER_CLASS
 from regraft.evidence.trust import COVERAGE
 from regraft.result import Result
 
@@ -161,6 +162,11 @@ def _limits(result: Result) -> Iterator[str]:
         "- It answers with one of its classes whatever it is shown; images unlike all it has learnt from are marked "
         "as unfamiliar, at a stated rate of false alarms, and no mark is no promise."
     )
+    if result.classifier.memory is not None:
+        yield (
+            f"- The file holds features of up to {PER_CLASS} training images of each class, from which much of what "
+            "they show can be guessed; keep it as secret as they are."
+        )
     yield "- The figures are about images like those of the test part, and say nothing of others."
 
 

@@ -15,65 +15,38 @@ from regraft.errors import BundleError, DataError, UsageError
 from regraft.evaluation.calibration import Calibration
 from regraft.evaluation.conformal import Conformal
 from regraft.evaluation.out_of_distribution import OutOfDistribution
+from regraft.evidence.growth import Growth
+from regraft.evidence.memory import Memory
 from regraft.features.engines import EngineName
 from regraft.features.extraction import Features, extract
 from regraft.features.streaming import Progress
 from regraft.heads.scoring import SCORERS
-from regraft.persistence import Bundle, backbone_record, held_weights, read_backbone, write_bundle
+from regraft.persistence import (
+    FITTED_ONLY,
+    VERSION,
+    Bundle,
+    backbone_record,
+    held_weights,
+    read_backbone,
+    write_bundle,
+)
+from regraft.prediction import Prediction
 
-PARTS: dict[str, Any] = {"calibration": Calibration, "conformal": Conformal, "familiarity": OutOfDistribution}
+__all__ = ["Classifier", "Prediction"]
+
+PARTS: dict[str, Any] = {
+    "calibration": Calibration,
+    "conformal": Conformal,
+    "familiarity": OutOfDistribution,
+    "memory": Memory,
+    "growth": Growth,
+}
 """What a bundle holds beside backbones and head; an older one holds none of them."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a classifier says of one image.
-
-    Parameters
-    ----------
-    name : str
-        The image.
-    label : str or None
-        The most probable class; None where the image could not be read.
-    confidence : float or None
-        Its probability.
-    probabilities : dict of str to float
-        Every class, the most probable first.
-    error : str or None
-        Why the image could not be read.
-    unfamiliar : bool or None
-        Whether it is unlike all that was learnt from, so that its label means little; None where the classifier
-        cannot tell.
-    plausible : tuple of str or None
-        The classes that cannot be ruled out at the coverage asked for, the most probable first; it may be empty.
-    """
-
-    name: str
-    label: str | None
-    confidence: float | None
-    probabilities: dict[str, float]
-    error: str | None = None
-    unfamiliar: bool | None = None
-    plausible: tuple[str, ...] | None = None
-
-    def to_dict(self, top: int | None = None) -> dict[str, Any]:
-        """Return plain values for JSON, with the `top` most probable classes."""
-        shown = dict(list(self.probabilities.items())[:top])
-        values: dict[str, Any] = {
-            "name": self.name,
-            "label": self.label,
-            "confidence": self.confidence,
-            "probabilities": shown,
-            "unfamiliar": self.unfamiliar,
-        }
-        if self.plausible is not None:
-            values["plausible"] = list(self.plausible)
-        return values if self.error is None else {**values, "error": self.error}
 
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """Backbones, a fitted head and the order of the classes.
+    """Backbones, a fitted head and the order of the classes; classes that were learnt after the fit come last.
 
     Parameters
     ----------
@@ -96,9 +69,13 @@ class Classifier:
     calibration : Calibration
         What makes the head's probabilities as sure as they deserve to be.
     conformal : Conformal or None
-        What says which classes are plausible; None where too few images were held out.
+        What says which of the head's classes are plausible; None where too few images were held out.
     familiarity : OutOfDistribution or None
-        What tells images unlike all that was learnt from.
+        What tells images unlike all that the head learnt from.
+    memory : Memory or None
+        Features of some images of each class, for classes that are learnt or forgotten later.
+    growth : Growth or None
+        The classes that were learnt after the fit; None where there are none.
     card : str
         The model card, Markdown.
     """
@@ -114,10 +91,27 @@ class Classifier:
     calibration: Calibration = field(default_factory=Calibration)
     conformal: Conformal | None = None
     familiarity: OutOfDistribution | None = None
+    memory: Memory | None = None
+    growth: Growth | None = None
     card: str = ""
+
+    @property
+    def fitted_classes(self) -> tuple[str, ...]:
+        """The classes that the head was fitted on."""
+        return self.classes if self.growth is None else self.classes[: self.growth.base]
+
+    @property
+    def learnt_classes(self) -> tuple[str, ...]:
+        """The classes that were learnt after the fit."""
+        return self.classes[len(self.fitted_classes) :]
 
     def score(self, features: np.ndarray) -> np.ndarray:
         """Return the probabilities (n, k) of features (n, d)."""
+        of_head = self.score_fitted(features)
+        return of_head if self.growth is None else self.growth.apply(features, of_head)
+
+    def score_fitted(self, features: np.ndarray) -> np.ndarray:
+        """Return what the head alone says of features (n, d): probabilities of the classes it was fitted on."""
         return self.calibration.apply(SCORERS[self.head](features, self.tensors, self.settings))
 
     def unfamiliar(self, features: np.ndarray, probabilities: np.ndarray) -> np.ndarray | None:
@@ -131,6 +125,8 @@ class Classifier:
         """
         if self.familiarity is None:
             return None
+        if self.growth is not None:
+            return self.growth.unfamiliar(self.familiarity, features, probabilities)
         return self.familiarity.score(features, probabilities) > self.familiarity.threshold
 
     def features(self, sources: Any, *, engine: EngineName = "auto", progress: Progress | None = None) -> Features:
@@ -224,7 +220,7 @@ class Classifier:
         if len(features.index):
             rows = self.score(features.values)
             strange = self.unfamiliar(features.values, rows)
-            sets = None if coverage is None or self.conformal is None else self.conformal.sets(rows, coverage)
+            sets = None if coverage is None or self._plausible is None else self._plausible.sets(rows, coverage)
             for number, position in enumerate(features.index.tolist()):
                 found[position] = self._prediction(
                     names[position],
@@ -238,12 +234,16 @@ class Classifier:
         """Raise UsageError unless the classifier can give sets of a coverage; None asks for none."""
         if coverage is None:
             return
-        if self.conformal is None:
+        if self._plausible is None:
             raise UsageError(
                 "--coverage must have a classifier that knows how its errors are spread, but this one does not: too "
                 "few images were held out, or it was saved by an older release; fit anew with more images."
             )
-        self.conformal.threshold(coverage)
+        self._plausible.threshold(coverage)
+
+    @property
+    def _plausible(self) -> Conformal | None:
+        return self.conformal if self.growth is None else self.growth.conformal
 
     def _prediction(
         self, name: str, row: np.ndarray, unfamiliar: bool | None = None, plausible: np.ndarray | None = None
@@ -270,6 +270,8 @@ class Classifier:
                 tensors[f"backbone-{position}"] = held
             records.append(backbone_record(backbone, self.precisions[position], self.widths[position], held))
         manifest: dict[str, Any] = {
+            # Older releases know nothing of learnt classes, and are told so; all else that is new they leave aside.
+            "version": FITTED_ONLY if self.growth is None else VERSION,
             "classes": list(self.classes),
             "backbones": records,
             "head": {"name": self.head, "settings": self.settings},
@@ -335,6 +337,8 @@ class Classifier:
         """Try the head on made-up features: arrays that do not fit show now, and not with the first image."""
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("two classes have one name")
+        if self.memory is not None:
+            self.memory.check(len(self.fitted_classes), len(self.classes), self.widths)
         held = [self.tensors] + [part.state()[0] for name in PARTS if (part := getattr(self, name)) is not None]
         if not all(np.isfinite(array).all() for tensors in held for array in tensors.values()):
             raise ValueError("the head's arrays are not all finite")

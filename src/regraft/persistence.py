@@ -19,7 +19,10 @@ from regraft.backbones.weights import HeldWeights, HubWeights, UrlWeights, Weigh
 from regraft.errors import BundleError
 
 FORMAT = "regraft"
-VERSION = 2
+VERSION = 3
+FITTED_ONLY = 2
+"""The version of what older releases read as well: a classifier whose classes are all its head's."""
+
 MANIFEST = "model.json"
 CARD = "README.md"
 LARGEST_MANIFEST = 64 * 2**20
@@ -39,7 +42,7 @@ def write_bundle(
     path : path
         An existing file is replaced only once the new one is complete.
     manifest : dict
-        Plain JSON values.
+        Plain JSON values; `version` is 2 unless it says otherwise.
     tensors : dict of str to dict of arrays, or to bytes of a safetensors file
         One safetensors member each.
     card : str
@@ -56,7 +59,7 @@ def write_bundle(
         for name, content in tensors.items()
     }
     files = {name: {"sha256": hashlib.sha256(b).hexdigest(), "bytes": len(b)} for name, b in members.items()}
-    head = {"format": FORMAT, "version": VERSION, **manifest, "files": files}
+    head = {"format": FORMAT, "version": FITTED_ONLY, **manifest, "files": files}
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:

@@ -50,6 +50,7 @@ def prove(
     engine: EngineName,
     hurried: bool,
     transfers: bool,
+    few: bool = False,
 ) -> Proven:
     """Return what a chosen classifier carries, and the evidence for it.
 
@@ -68,6 +69,8 @@ def prove(
         Whether there is no time for another pass of the training images through a trained network.
     transfers : bool
         Whether anything learnt before went into the classifier.
+    few : bool
+        Whether it learnt from a few images a class.
     """
     from threadpoolctl import threadpool_limits
 
@@ -92,7 +95,7 @@ def prove(
         features=None if protocol == "cross-validation" else outcome.test_features,
         strangers={} if trusted.familiarity is None else _strangers(dataset, outcome, engine),
         control=against_pixels(
-            dataset, looks.thumbnails, protocol, outcome.test_index, outcome.test_probabilities, seed
+            dataset, looks.thumbnails, protocol, outcome.test_index, outcome.test_probabilities, seed, few=few
         )
         if transfers
         else None,

@@ -82,6 +82,17 @@ def test_under_cross_validation_no_image_is_covered_by_its_own_score(trusted: Tr
     assert found is not None and 0.8 < found.coverage < 0.97
 
 
+def test_some_images_are_remembered_with_what_was_said_of_them_when_held_out(trusted: Trust) -> None:
+    memory = trusted.memory
+    assert memory is not None and memory.widths == (WIDTH,)
+    assert np.bincount(memory.labels).tolist() == [40] * K
+    features, p, y = images(300, 0)
+    own = trust(p[:50], y[:50], Learnt(features, np.arange(50), images(50, 7)[0], (WIDTH,)), seed=0).memory
+    assert own is not None and len(own) == 50
+    [position] = [i for i in own.owners(images(50, 7)[0]) if i is not None][:1]
+    assert position in range(K)  # of the user's own validation images, not of the training images
+
+
 def test_too_few_held_out_images_give_no_sets_and_say_so() -> None:
     features, p, y = images(6, 0)
     found = trust(p, y, Learnt(features, np.arange(6), None, (WIDTH,)), seed=0)
@@ -93,7 +104,7 @@ def test_too_few_held_out_images_give_no_sets_and_say_so() -> None:
 def test_without_features_nothing_is_marked_and_it_is_said() -> None:
     _, p, y = images(100, 0)
     found = trust(p, y, None, seed=0)
-    assert found.familiarity is None
+    assert found.familiarity is None and found.memory is None
     assert any("no time left" in note for note in found.notes)
     assert evidence(found).familiarity is None
 

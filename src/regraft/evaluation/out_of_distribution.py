@@ -148,13 +148,13 @@ class OutOfDistribution:
         drawn = np.sort(np.random.default_rng(seed).permutation(len(rows))[:FITTED_ON])
         rows, doubts = rows[drawn], None if doubts is None else doubts[drawn]
         if validation is None:
-            known = _prepared(features[rows], widths)
+            known = prepared(features[rows], widths)
             own = None if groups is None else np.asarray(groups)[rows]
             residuals = _cross_fitted(known, own, seed)
         else:
             few = np.random.default_rng(seed).permutation(len(features))[:FITTED_ON]
-            known = _prepared(features[few], widths)
-            residuals = _residual(_prepared(tested[rows], widths), *_principal(known, seed))
+            known = prepared(features[few], widths)
+            residuals = _residual(prepared(tested[rows], widths), *_principal(known, seed))
         residual = _moments(residuals)
         doubt = None if doubts is None else _moments(doubts)
         scores = np.sort(_joined(residuals, residual, doubts, doubt))
@@ -194,7 +194,7 @@ class OutOfDistribution:
                 )
             doubts = _doubt(probabilities)
         starts = range(0, max(len(features), 1), CHUNK)
-        parts = [_prepared(features[i : i + CHUNK], self.widths) for i in starts]
+        parts = [prepared(features[i : i + CHUNK], self.widths) for i in starts]
         residuals = np.concatenate([_residual(part, self.mean, self.directions) for part in parts])
         return _joined(residuals, self.residual, doubts, self.doubt)
 
@@ -229,7 +229,7 @@ class OutOfDistribution:
         )
 
 
-def _prepared(features: npt.NDArray[np.float32], widths: tuple[int, ...]) -> npt.NDArray[np.float32]:
+def prepared(features: npt.NDArray[np.float32], widths: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """Return the signed roots, each backbone's at length one."""
     if sum(widths) != features.shape[1]:
         raise DataError(f"The backbones' widths must sum to {features.shape[1]} columns, but {widths} do not.")

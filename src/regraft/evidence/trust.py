@@ -11,9 +11,15 @@ from regraft.errors import DataError
 from regraft.evaluation.calibration import Calibration, fit_calibration
 from regraft.evaluation.conformal import Conformal
 from regraft.evaluation.out_of_distribution import OutOfDistribution
+from regraft.evidence.memory import Memory
 
 COVERAGE = 0.9
 """Of the sets whose coverage is measured."""
+
+NOTHING_HELD_OUT = (
+    "With one image of each class nothing could be held out: confidences are not calibrated, there are no prediction "
+    "sets, and what is unlike anything learnt from is not marked."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +32,7 @@ class Trust:
     conformal : Conformal or None
         None where too few images were held out for sets of any use.
     familiarity : OutOfDistribution or None
+    memory : Memory or None
     notes : tuple of str
         Why something is missing.
     """
@@ -33,6 +40,7 @@ class Trust:
     calibration: Calibration
     conformal: Conformal | None
     familiarity: OutOfDistribution | None
+    memory: Memory | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -83,6 +91,8 @@ def trust(
     tempered : bool
         Whether the head has chosen a temperature already.
     """
+    if not len(y):
+        return Trust(Calibration(), None, None, notes=(NOTHING_HELD_OUT,))
     calibration = fit_calibration(held_out, y, seed, tempered=tempered)
     calibrated = calibration.apply(held_out)
     notes = []
@@ -93,10 +103,12 @@ def trust(
     except DataError as error:
         conformal = None
         notes.append(f"No prediction sets: {error}")
-    familiarity = None
+    familiarity = memory = None
     if learnt is None:
         notes.append("What is unlike anything learnt from is not marked: there was no time left to learn that.")
     else:
+        held = (learnt.features if learnt.validation is None else learnt.validation)[learnt.index]
+        memory = Memory.draw(held, y, calibrated, learnt.widths, seed)
         try:
             familiarity = OutOfDistribution.fit(
                 learnt.features,
@@ -109,4 +121,4 @@ def trust(
             )
         except DataError as error:
             notes.append(f"What is unlike anything learnt from is not marked: {error}")
-    return Trust(calibration, conformal, familiarity, tuple(notes))
+    return Trust(calibration, conformal, familiarity, memory, tuple(notes))

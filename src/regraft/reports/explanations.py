@@ -53,13 +53,20 @@ def explained(
         examples,
         names,
         classifier.backbones,
-        lambda features: SCORERS[classifier.head](features, classifier.tensors, classifier.settings),
+        _score(classifier),
         np.asarray(labels, dtype=np.int64),
         engine=engine,
         precisions=classifier.precisions,
     )
     pictures = [_picture(e, heat, longest) for e, heat in zip(examples, found.heats, strict=True)]
     return pictures, found.notes
+
+
+def _score(classifier: Classifier) -> Any:
+    """Return what gives the probabilities of features: the head alone, unless classes were learnt beside it."""
+    if classifier.growth is not None:
+        return classifier.score
+    return lambda features: SCORERS[classifier.head](features, classifier.tensors, classifier.settings)
 
 
 def _picture(example: Any, heat: Heat | None, longest: int) -> bytes | None:
