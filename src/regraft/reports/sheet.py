@@ -1,0 +1,73 @@
+"""A page of pictures that needs nothing else: groups of images side by side, each with what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from regraft import __version__
+from regraft.reports.html import template
+
+SIDE = 160
+"""Pixels of a thumbnail's longest side that suit these pages."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A picture and what is said of it.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls the image.
+    caption : str
+        "" for none.
+    uri : str or None
+        The thumbnail as a data URI (`reports.pictures.data_uri`); None where the image cannot be read any more.
+    """
+
+    name: str
+    caption: str
+    uri: str | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pictures under one heading.
+
+    Parameters
+    ----------
+    title : str
+    note : str
+        What is said of them all; "" for none.
+    cards : tuple of Card
+    more : int
+        How many more belong to the group than are shown.
+    """
+
+    title: str
+    note: str
+    cards: tuple[Card, ...]
+    more: int = 0
+
+
+def render(title: str, lead: Sequence[str], groups: Sequence[Group], command: str = "") -> str:
+    """Return a page of pictures as self-contained HTML; all characters in it can be written as UTF-8.
+
+    Parameters
+    ----------
+    title : str
+    lead : sequence of str
+        What the page says: the headline first, then a paragraph each.
+    groups : sequence of Group
+    command : str
+        What made it, for the record.
+    """
+    page = template("sheet.html").render(title=title, lead=lead, groups=groups, command=command, version=__version__)
+    return printable(page)
+
+
+def printable(text: str) -> str:
+    """Return a text or a page in which file names that are no UTF-8 come escaped."""
+    # A file name's undecodable bytes come as lone surrogates, which UTF-8 cannot hold.
+    return text.encode("utf-8", errors="backslashreplace").decode()
