@@ -20,11 +20,13 @@ from PIL import Image
 
 import regraft
 from regraft.backbones.registry import get_backbones
-from regraft.classifier import Classifier, Prediction
+from regraft.classifier import Classifier
 from regraft.errors import BundleError, DataError, UsageError, WeightsError
 from regraft.evaluation.calibration import Calibration
 from regraft.evaluation.conformal import Conformal
 from regraft.evaluation.out_of_distribution import OutOfDistribution
+from regraft.evidence.growing import grow
+from regraft.evidence.memory import Memory
 from regraft.heads import HEADS, build_head
 from regraft.persistence import Bundle, packed, write_bundle
 
@@ -109,13 +111,6 @@ def test_progress_is_told(classifier: Classifier, files: list[Path]) -> None:
     told: list[tuple[int, int]] = []
     classifier.predict(files[:3], progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
-
-
-def test_a_prediction_shows_its_most_probable_classes() -> None:
-    prediction = Prediction("a.jpg", "x", 0.6, {"x": 0.6, "y": 0.3, "z": 0.1})
-    assert prediction.to_dict(2)["probabilities"] == {"x": 0.6, "y": 0.3}
-    assert prediction.to_dict()["probabilities"] == {"x": 0.6, "y": 0.3, "z": 0.1}
-    assert "error" not in prediction.to_dict()
 
 
 def test_of_equally_probable_classes_the_first_is_named(classifier: Classifier) -> None:
@@ -218,7 +213,7 @@ def test_malformed_parts_are_refused_in_one_sentence(tmp_path: Path, change: Any
 
 def test_an_unknown_head_is_refused(tmp_path: Path) -> None:
     path = saved_with(tmp_path / "m.regraft", made_up("logistic"), lambda m, _: m["head"].update(name="forest"))
-    with pytest.raises(BundleError, match=r"one of the heads logistic, .* but has 'forest'; install a newer regraft"):
+    with pytest.raises(BundleError, match=r"one of the heads .*logistic.* but has 'forest'; install a newer regraft"):
         Classifier.load(path)
 
 
@@ -321,8 +316,20 @@ def carrying() -> Classifier:
         calibration=calibration,
         conformal=Conformal.fit(p, y),
         familiarity=OutOfDistribution.fit(X, p, widths=(8,)),
+        memory=Memory.draw(X, y, p, (8,)),
         card="# A card",
     )
+
+
+@cache
+def grown() -> Classifier:
+    """Return that classifier with a class that it learnt after its fit."""
+    plain = carrying()
+    assert plain.memory is not None
+    new = np.random.default_rng(3).normal(size=(6, 8)).astype(np.float32) - 4
+    memory = plain.memory.learnt(new, 3, plain.score(new))
+    growth = grow(memory, [0.01], plain.familiarity).growth
+    return replace(plain, classes=("a", "b", "c", "d"), memory=memory, growth=growth)
 
 
 def test_what_it_carries_comes_back(tmp_path: Path) -> None:
@@ -339,6 +346,19 @@ def test_what_it_carries_comes_back(tmp_path: Path) -> None:
     assert loaded.conformal is not None and classifier.conformal is not None
     assert loaded.conformal.sets(rows, 0.8).tolist() == classifier.conformal.sets(rows, 0.8).tolist()
     assert loaded.card == "# A card"
+
+
+def test_learnt_classes_come_back_and_older_releases_are_told(tmp_path: Path) -> None:
+    for classifier, version in ((carrying(), 2), (grown(), 3)):
+        classifier.save(tmp_path / "m.regraft")
+        assert Bundle(tmp_path / "m.regraft").manifest["version"] == version
+        loaded = Classifier.load(tmp_path / "m.regraft")
+        X = np.random.default_rng(2).normal(size=(9, 8)).astype(np.float32) * 3
+        np.testing.assert_allclose(loaded.score(X), classifier.score(X), rtol=1e-6)
+        assert (loaded.fitted_classes, loaded.classes) == (("a", "b", "c"), classifier.classes)
+        loaded.check_coverage(0.5)
+    assert grown().score(X).shape == (9, 4)
+    assert grown().score_fitted(X).shape == (9, 3)
 
 
 def test_a_classifier_of_an_older_release_carries_nothing(tmp_path: Path) -> None:
@@ -364,14 +384,22 @@ def test_a_classifier_of_an_older_release_carries_nothing(tmp_path: Path) -> Non
         ("familiarity", lambda settings, tensors: settings.update(widths=[3, 4])),
         ("familiarity", lambda settings, tensors: tensors.pop("mean")),
         ("familiarity", lambda settings, tensors: tensors.update(directions=tensors["directions"][:, :3])),
+        ("memory", lambda settings, tensors: tensors.update(labels=tensors["labels"] + 9)),
+        ("memory", lambda settings, tensors: tensors.update(said=tensors["said"][:, 1:])),
+        ("memory", lambda settings, tensors: tensors.update(said=tensors["said"] * np.float16(np.nan))),
+        ("memory", lambda settings, tensors: settings.update(widths=[4, 4])),
+        ("growth", lambda settings, tensors: settings.update(costs=[0.1, 0.1], limits=[None, None])),
+        ("growth", lambda settings, tensors: tensors.update(coef=tensors["coef"][1:])),
+        ("growth", lambda settings, tensors: tensors.update(intercept=tensors["intercept"] * np.nan)),
+        ("growth", lambda settings, tensors: settings.pop("limits")),
     ],
 )
 def test_malformed_parts_that_it_carries_are_refused(tmp_path: Path, part: str, change: Any) -> None:
     path = tmp_path / "m.regraft"
-    carrying().save(path)
+    grown().save(path)
     bundle = Bundle(path)
     manifest = bundle.manifest
-    names = ("head", "calibration", "conformal", "familiarity")
+    names = ("head", "calibration", "conformal", "familiarity", "memory", "growth")
     tensors = {name: {n: array.copy() for n, array in bundle.tensors(name).items()} for name in names}
     change(manifest[part], tensors[part])
     manifest.pop("files")

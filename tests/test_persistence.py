@@ -158,8 +158,8 @@ def test_a_zip_without_a_manifest_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_newer_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "m.regraft", {"model.json": manifest(version=3)})
-    with pytest.raises(BundleError, match=r"must have format version 2 or lower, but has 3; install a newer regraft"):
+    path = write_zip(tmp_path / "m.regraft", {"model.json": manifest(version=4)})
+    with pytest.raises(BundleError, match=r"must have format version 3 or lower, but has 4; install a newer regraft"):
         Bundle(path)
 
 

@@ -11,39 +11,53 @@ if TYPE_CHECKING:
     from regraft.auditing.auditing import audit as audit
     from regraft.backbones.registry import get_backbones as get_backbones
     from regraft.classifier import Classifier as Classifier
-    from regraft.classifier import Prediction as Prediction
     from regraft.comparison import compare as compare
     from regraft.data.dataset import Dataset as Dataset
     from regraft.data.sources import read_source as read_source
     from regraft.errors import RegraftError as RegraftError
     from regraft.evaluation.metrics import Evaluation as Evaluation
+    from regraft.exploration.active_learning import suggest as suggest
+    from regraft.exploration.clustering import cluster as cluster
+    from regraft.exploration.similarity import search as search
+    from regraft.few_shot.fewshot import fewshot as fewshot
     from regraft.finetuning.settings import Training as Training
+    from regraft.growing.forgetting import forget as forget
+    from regraft.growing.learning import learn as learn
     from regraft.pipeline import embed as embed
     from regraft.pipeline import evaluate as evaluate
     from regraft.pipeline import fit as fit
+    from regraft.prediction import Prediction as Prediction
     from regraft.result import Result as Result
     from regraft.runs import write_run as write_run
     from regraft.transferability.advice import advise as advise
     from regraft.transferability.ranking import rank as rank
+    from regraft.zero_shot.zeroshot import zeroshot as zeroshot
 
 _WHERE = {
     "Classifier": "regraft.classifier",
     "Dataset": "regraft.data.dataset",
     "Evaluation": "regraft.evaluation.metrics",
-    "Prediction": "regraft.classifier",
+    "Prediction": "regraft.prediction",
     "RegraftError": "regraft.errors",
     "Result": "regraft.result",
     "Training": "regraft.finetuning.settings",
     "advise": "regraft.transferability.advice",
     "audit": "regraft.auditing.auditing",
+    "cluster": "regraft.exploration.clustering",
     "compare": "regraft.comparison",
     "embed": "regraft.pipeline",
     "evaluate": "regraft.pipeline",
+    "fewshot": "regraft.few_shot.fewshot",
     "fit": "regraft.pipeline",
+    "forget": "regraft.growing.forgetting",
     "get_backbones": "regraft.backbones.registry",
+    "learn": "regraft.growing.learning",
     "rank": "regraft.transferability.ranking",
     "read_source": "regraft.data.sources",
+    "suggest": "regraft.exploration.active_learning",
+    "search": "regraft.exploration.similarity",
     "write_run": "regraft.runs",
+    "zeroshot": "regraft.zero_shot.zeroshot",
 }
 
 __all__ = ["__version__", *_WHERE]

@@ -117,6 +117,9 @@ def _data(result: Result) -> Iterator[str]:
     listed = ", ".join(f"{_plain(name)} ({count:,})" for name, count in counts[:SHOWN_CLASSES])
     more = f", and {len(counts) - SHOWN_CLASSES:,} more" if len(counts) > SHOWN_CLASSES else ""
     yield f"Classes: {listed}{more}."
+    if result.taught is not None:
+        yield ""
+        yield result.taught.sentence()
 
 
 def _figures(result: Result) -> Iterator[str]:

@@ -6,31 +6,24 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from regraft import __version__
 from regraft.auditing.auditing import examine
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import Backbone, Pool, get_backbones
+from regraft.backbones.registry import Pool, get_backbones
 from regraft.card import card
-from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.evaluation import metrics
-from regraft.evaluation.metrics import Evaluation
-from regraft.evidence.trust import Trust
 from regraft.features.cache import source_folder
 from regraft.features.engines import EngineName, engine_name
-from regraft.features.extraction import Features
 from regraft.features.streaming import Progress
-from regraft.features.views import extract_views
 from regraft.finetuning.settings import Training
 from regraft.protocol import check_classes, check_skipped, describe, few_shots, settle_protocol
-from regraft.proving import prove
+from regraft.proving import classifier_of, prove
 from regraft.request import (
     AUTO,
     DEFAULT,
@@ -48,7 +41,6 @@ from regraft.request import (
 from regraft.result import Epoch, Result
 from regraft.strategies.frozen import frozen
 from regraft.strategies.job import Job
-from regraft.strategies.outcome import Outcome
 from regraft.strategies.run import run
 from regraft.strategies.seen import see
 from regraft.transferability.overlap import overlap_with, source_prior
@@ -74,6 +66,7 @@ def fit(
     dropout: float | None = None,
     batch_norm: bool | None = None,
     shots: int | None = None,
+    unlabelled: Any = None,
     test_size: float = 0.2,
     split: Split = "random",
     seed: int = 0,
@@ -132,6 +125,9 @@ def fit(
     shots : int, optional
         Learn from so many images of each class, drawn at random, by a head that suits few, chosen by leaving each of
         them out; all other images are the test. For a probe only.
+    unlabelled : path, array or list, optional
+        Images without labels, such as a folder: the head learns from those too that it names surely (pseudo-labels),
+        and is kept if it then names held-out labelled images better. For a probe only.
     test_size : float
         Share held out where the data have no split of their own.
     split : {"random", "blocks"}
@@ -170,7 +166,7 @@ def fit(
         Its children say what is wrong with the data, the request or the weights, and what to do.
     """
     started, clock = time.perf_counter(), time.monotonic()
-    check_request(strategy, training, budget, test_size, seed, head, checkpoints, resume, shots)
+    check_request(strategy, training, budget, test_size, seed, head, checkpoints, resume, shots, unlabelled)
     heads = heads_of(head, {"units": units, "dropout": dropout, "batch_norm": batch_norm}, few=shots is not None)
     names = backbone or DEFAULT[strategy]
     weights = "none" if strategy == "scratch" else weights
@@ -221,8 +217,19 @@ def fit(
     for sentence in warned:
         say(sentence)
     if features is not None and strategy == "probe":
-        views = None if shots is None else _views(dataset, backbones, features, engine)
-        outcome = frozen(dataset, features, backbones, protocol, heads, seed, views)
+        outcome = frozen(
+            dataset,
+            features,
+            backbones,
+            protocol,
+            heads,
+            seed,
+            few=shots is not None,
+            unlabelled=unlabelled,
+            engine=engine,
+        )
+        if outcome.taught is not None:
+            say(f"Unlabelled: {outcome.taught.sentence()}")
         notes: tuple[str, ...] = ()
     else:
         job = Job(
@@ -265,7 +272,7 @@ def fit(
     if proven.val_probabilities is not None:
         val = dataset.part("val")
         evaluations["val"] = metrics.evaluate(dataset.y[val], proven.val_probabilities, dataset.class_names)
-    classifier = _classifier(dataset, outcome, proven.trusted, test, protocol, strategy)
+    classifier = classifier_of(dataset, outcome, proven.trusted, test, protocol, strategy)
     evaluated = time.perf_counter()
     judged = np.concatenate([outcome.held_out_index, outcome.test_index])
     audit = examine(
@@ -324,17 +331,9 @@ def fit(
         evidence=proven.evidence,
         audit=audit,
         overlap=overlap,
+        taught=outcome.taught,
     )
     return replace(result, classifier=replace(classifier, card=card(result)))
-
-
-def _views(
-    dataset: Dataset, backbones: tuple[Backbone, ...], features: Features, engine: EngineName
-) -> dict[str, np.ndarray]:
-    """Return the features of other views of the few images that are learnt from."""
-    train = dataset.part("train")
-    examples, names = [dataset.examples[int(i)] for i in train], [dataset.names[int(i)] for i in train]
-    return extract_views(examples, names, backbones, features.precisions, engine=engine)
 
 
 def _call(data: Any, dataset: Dataset) -> str:
@@ -342,31 +341,3 @@ def _call(data: Any, dataset: Dataset) -> str:
     if isinstance(data, str | os.PathLike):
         return f"regraft.fit({os.fspath(data)!r})"
     return f"regraft.fit({dataset.name}, ...)"
-
-
-def _classifier(
-    dataset: Dataset, outcome: Outcome, trusted: Trust, test: Evaluation, protocol: str, strategy: str
-) -> Classifier:
-    fitted = outcome.fitted
-    return Classifier(
-        classes=dataset.class_names,
-        backbones=fitted.backbones,
-        precisions=outcome.precisions,
-        widths=outcome.widths,
-        head=fitted.head,
-        tensors=fitted.tensors,
-        settings=fitted.settings,
-        calibration=trusted.calibration,
-        conformal=trusted.conformal,
-        familiarity=trusted.familiarity,
-        memory=trusted.memory,
-        info={
-            "data": dataset.name,
-            "images": len(dataset),
-            "protocol": protocol,
-            "strategy": strategy,
-            "test": {"n": test.n, "accuracy": test.accuracy, "accuracy_ci95": list(test.accuracy_ci95)},
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "version": __version__,
-        },
-    )

@@ -291,6 +291,7 @@ def _preprocessing(values: dict[str, Any]) -> Preprocessing:
         and 0 < pixels.crop <= 1
         and pixels.resize in ("crop", "stretch")
         and isinstance(pixels.interpolation, str)
+        and isinstance(pixels.mirror, bool)
     )
     if not sound:
         raise ValueError(f"preprocessing {values}")

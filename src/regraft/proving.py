@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
+from regraft import __version__
+from regraft.classifier import Classifier
 from regraft.control import against_pixels
 from regraft.data.dataset import Dataset
 from regraft.data.looks import Looks
+from regraft.evaluation.metrics import Evaluation
 from regraft.evaluation.strangers import strangers
 from regraft.evidence.evidence import Evidence, gather
 from regraft.evidence.trust import Learnt, Trust, trust
@@ -149,3 +153,43 @@ def _strangers(dataset: Dataset, outcome: Outcome, engine: EngineName) -> dict[s
     fitted = outcome.fitted
     said = SCORERS[fitted.head](found.values, fitted.tensors, fitted.settings)
     return {kind: (found.values[rows], said[rows]) for kind, rows in kinds.items()}
+
+
+def classifier_of(
+    dataset: Dataset, outcome: Outcome, trusted: Trust, test: Evaluation, protocol: str, strategy: str
+) -> Classifier:
+    """Return the classifier to keep.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    outcome : Outcome
+    trusted : Trust
+    test : Evaluation
+        Of the test images.
+    protocol, strategy : str
+        For the record.
+    """
+    fitted = outcome.fitted
+    return Classifier(
+        classes=dataset.class_names,
+        backbones=fitted.backbones,
+        precisions=outcome.precisions,
+        widths=outcome.widths,
+        head=fitted.head,
+        tensors=fitted.tensors,
+        settings=fitted.settings,
+        calibration=trusted.calibration,
+        conformal=trusted.conformal,
+        familiarity=trusted.familiarity,
+        memory=trusted.memory,
+        info={
+            "data": dataset.name,
+            "images": len(dataset),
+            "protocol": protocol,
+            "strategy": strategy,
+            "test": {"n": test.n, "accuracy": test.accuracy, "accuracy_ci95": list(test.accuracy_ci95)},
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "version": __version__,
+        },
+    )

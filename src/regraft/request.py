@@ -54,10 +54,20 @@ def check_request(
     checkpoints: str | Path | None,
     resume: str | Path | None,
     shots: int | None = None,
+    unlabelled: Any = None,
 ) -> None:
     """Raise UsageError for what cannot be done, whatever the data are."""
     if shots is not None and shots < 1:
         raise UsageError(f"--shots must be a number of images a class from 1 up, not {shots}.")
+    if unlabelled is not None and strategy != "probe":
+        raise UsageError(
+            f"--unlabelled is for a head on frozen features, but --strategy is {strategy}; leave one of the two out."
+        )
+    if unlabelled is not None and shots == 1:
+        raise UsageError(
+            "--unlabelled must have 2 labelled images a class or more, some of which judge whether it helps, but "
+            "--shots is 1; raise it."
+        )
     if shots is not None and strategy != "probe":
         raise UsageError(
             f"--shots is for a head on frozen features, but --strategy is {strategy}; a few images a class cannot "

@@ -17,6 +17,7 @@ from regraft.data.dataset import Dataset, Skipped
 from regraft.evaluation.metrics import Evaluation
 from regraft.evidence.evidence import Evidence
 from regraft.features.extraction import Features
+from regraft.self_training.self_taught import SelfTaught
 from regraft.transferability.overlap import Overlap
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class Result:
         What is wrong with the data.
     overlap : Overlap or None
         The classes that the source's task has too; None where there are none.
+    taught : SelfTaught or None
+        What images without labels gave, where there were any.
     """
 
     classifier: Classifier
@@ -158,6 +161,7 @@ class Result:
     trainable: int = 0
     augmentation: Any = None
     overlap: Overlap | None = None
+    taught: SelfTaught | None = None
 
     @property
     def chosen(self) -> str:
@@ -236,6 +240,7 @@ class Result:
             "evidence": self.evidence.to_dict(),
             "audit": {name: value for name, value in self.audit.to_dict().items() if name != "seconds"},
             "overlap": None if self.overlap is None else self.overlap.to_dict(),
+            "unlabelled": None if self.taught is None else self.taught.to_dict(),
             "settings": self.settings,
             "engine": self.engine,
             "precision": self.precision,

@@ -14,7 +14,13 @@ from sklearn.datasets import load_sample_images
 
 from regraft.backbones import source
 from regraft.backbones.registry import get_backbones
-from regraft.backbones.source import source_classes, source_classifier, source_probabilities, source_task
+from regraft.backbones.source import (
+    source_classes,
+    source_classifier,
+    source_definitions,
+    source_probabilities,
+    source_task,
+)
 from regraft.backbones.vision import FeatureNetwork
 from regraft.backbones.weights import HubWeights
 from regraft.errors import UsageError, WeightsError
@@ -181,3 +187,18 @@ def test_where_timm_keeps_its_tables_elsewhere_it_is_asked(monkeypatch: pytest.M
         assert source._imagenet_names() == names
     finally:
         source._imagenet_names.cache_clear()
+
+
+def test_classes_have_definitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    definitions = source_definitions(LITE0)
+    assert definitions is not None
+    assert len(definitions) == 1000
+    assert definitions[985].startswith("any of numerous composite plants")
+    assert source_definitions(get_backbones("tf_efficientnet_lite0", weights="none")[0]) is None
+    # Another release of timm may keep its tables elsewhere: then a class is what it is called.
+    monkeypatch.setattr(source, "find_spec", lambda name: None)
+    source._imagenet_definitions.cache_clear()
+    try:
+        assert source_definitions(LITE0) == source_classes(LITE0)
+    finally:
+        source._imagenet_definitions.cache_clear()

@@ -29,7 +29,7 @@ def test_build_head_passes_the_settings_on():
 
 
 def test_unknown_head_is_answered_with_the_nearest_and_all_names():
-    with pytest.raises(UsageError, match=r"no head 'logistc' \(did you mean 'logistic'\?\); the heads are logi"):
+    with pytest.raises(UsageError, match=r"no head 'logistc' \(did you mean 'logistic'\?\); the heads are prot"):
         build_head("logistc")
 
 

@@ -103,7 +103,7 @@ def test_a_class_of_one_image(blobs):
 
 
 def test_no_head_is_refused(blobs):
-    with pytest.raises(UsageError, match="name at least one head of logistic, centroid, knn, mlp"):
+    with pytest.raises(UsageError, match="name at least one head of prototype, logistic, centroid, knn, mlp"):
         select_head(*blobs(), heads=[])
 
 

@@ -64,6 +64,19 @@ def source_classes(backbone: Backbone, folder: Path | None = None) -> tuple[str,
     return _imagenet_names() if _learnt_imagenet(backbone) else None
 
 
+def source_definitions(backbone: Backbone, folder: Path | None = None) -> tuple[str, ...] | None:
+    """Return what the classes are that a backbone was trained on, a phrase each, in the order of `source_classes`.
+
+    The definitions are WordNet's, as timm has them; None where the classes are not known.
+
+    Parameters
+    ----------
+    backbone, folder
+        As in `source_classes`.
+    """
+    return None if source_classes(backbone, folder) is None else _imagenet_definitions()
+
+
 def source_classifier(
     backbone: Backbone, folder: Path | None = None
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
@@ -180,22 +193,34 @@ def _learnt_imagenet(backbone: Backbone) -> bool:
 @lru_cache(maxsize=1)
 def _imagenet_names() -> tuple[str, ...]:
     """Return the names of ImageNet-1k's classes as timm has them."""
-    package = find_spec("timm")
-    try:
-        # From timm's own tables: importing it would load torch, some seconds and a gigabyte for a thousand words.
-        tables = Path(str(package.origin if package else "")).parent / "data" / "_info"
-        classes = (tables / "imagenet_synsets.txt").read_text(encoding="utf-8").split()
-        lines = (tables / "imagenet_synset_to_lemma.txt").read_text(encoding="utf-8").splitlines()
-        called = dict(line.split("\t", 1) for line in lines)
-        names = tuple(called[each] for each in classes)
-    except (OSError, ValueError, KeyError):  # another release may keep them elsewhere
-        names = ()
+    names = _imagenet_table("imagenet_synset_to_lemma.txt")
     if len(names) == IMAGENET_CLASSES:
         return names
     from timm.data import ImageNetInfo
 
     info = ImageNetInfo("imagenet-1k")
     return tuple(info.index_to_description(i) for i in range(IMAGENET_CLASSES))
+
+
+@lru_cache(maxsize=1)
+def _imagenet_definitions() -> tuple[str, ...]:
+    """Return WordNet's definitions of ImageNet-1k's classes as timm has them; their names where it has none."""
+    definitions = _imagenet_table("imagenet_synset_to_definition.txt")
+    return definitions if len(definitions) == IMAGENET_CLASSES else _imagenet_names()
+
+
+def _imagenet_table(name: str) -> tuple[str, ...]:
+    """Return what one of timm's own tables has for each of ImageNet-1k's classes; empty where it is not there."""
+    package = find_spec("timm")
+    try:
+        # The file itself: importing timm would load torch, some seconds and a gigabyte for a thousand words.
+        tables = Path(str(package.origin if package else "")).parent / "data" / "_info"
+        classes = (tables / "imagenet_synsets.txt").read_text(encoding="utf-8").split()
+        lines = (tables / name).read_text(encoding="utf-8").splitlines()
+        called = dict(line.split("\t", 1) for line in lines)
+        return tuple(called[each] for each in classes)
+    except (OSError, ValueError, KeyError):  # another release may keep them elsewhere
+        return ()
 
 
 def _key(backbone: Backbone) -> str:

@@ -40,6 +40,10 @@ def build(backbone: Backbone) -> nn.Module:
     WeightsError
         If the weights are missing or do not fit.
     """
+    if backbone.architecture.startswith("open_clip."):
+        from regraft.backbones.clip import image_tower
+
+        return image_tower(backbone)
     file = backbone.weights.fetch()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(RANDOM_SEED)

@@ -62,6 +62,12 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
 @option(fit, "--dropout", type=click.FloatRange(0, 1, max_open=True), help="Of the mlp head.")
 @option(fit, "--batch-norm/--no-batch-norm", help="Of the mlp head.")
 @option(fit, "--shots", type=int, metavar="K", help="Learn from K images of each class; the others are the test.")
+@option(
+    fit,
+    "--unlabelled",
+    metavar="DIR",
+    help="Images without labels: those that are named surely are learnt from, if held-out labelled ones agree.",
+)
 @option(fit, "--test-size", type=float, help="Share held out where the data have no split of their own.")
 @option(
     fit,

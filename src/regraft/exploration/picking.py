@@ -23,6 +23,27 @@ NO_DOUBT = 1e-3
 """What an image of which the classifier is quite sure still counts, so that picks go on where it is sure of all."""
 
 
+# Measured with Lite0 + Lite1 and logistic regression: 2 labelled images of each class to begin with, then four rounds
+# of 20 picks; points of accuracy on held-out images beyond as many random picks, mean of 8 draws, after each round.
+#
+#                               flowers                signs                  cats and dogs          solar cells
+#   random picks                74.4 79.4 81.9 83.0    75.5 82.0 87.4 89.4    98.1 98.6 98.8 98.8    69.3 75.0 76.9 78.1
+#   this                        +8.2 +4.5 +4.3 +4.1    +8.8 +7.7 +6.2 +4.8    -0.8 +0.5 +0.2 +0.2    +4.4 +4.0 +4.5 +3.7
+#   without doubt (a core-set)  +6.2 +5.2 +3.5 +3.1    +7.1 +6.9 +3.8 +3.5    -0.2 +0.1 +0.2 +0.2    +4.6 +3.3 +2.7 +3.3
+#   without what is known       +6.9 +4.5 +5.0 +5.1    +6.8 +7.2 +5.4 +4.6    -0.3 +0.4 +0.2 +0.2       -    -    -    -
+#   weighted k-means            +1.7 +3.2 +4.3 +4.2    +5.7 +7.5 +5.3 +4.4    -1.8 +0.5 +0.3 +0.4    -0.5 +1.3 +3.3 +3.9
+#   and with one penalty (other random picks, so compare within these rows):
+#   this                        +6.3 +4.3 +4.1 +3.9    +7.4 +7.7 +5.9 +5.0    -0.8 +0.3 +0.1 +0.4    +3.1 +3.9 +4.0 +3.9
+#   Gaussian instead of cosine  +7.1 +5.9 +4.5 +4.1    +8.0 +8.3 +6.4 +6.4    -1.0 +0.2  0.0 +0.4    +3.3 +4.4 +4.3 +4.6
+#   typicality (TypiClust)      +7.3 +3.6 +2.3 +1.6    +2.8 +3.6 +2.4 +1.4     0.0 -0.3  0.0 +0.3    +4.3 +2.5 +2.6 +2.5
+#   BADGE                       +1.9 +2.8 +3.7 +2.8    +1.3 +2.5 +4.6 +3.5    -2.7 +0.1 +0.1 +0.3    -1.4 +2.4 +2.7 +3.0
+#   margin alone                -2.9 +2.3 +4.0 +4.5    -1.9 +2.5 +2.8 +4.2   -15.6 -0.3  0.0 +0.3    -6.2 -1.7 +1.2 +2.5
+#
+# A standard error is about 1 to 2 points in the first round, 0.6 to 1 in the last. k-centre (greedy) was below random
+# picks in the first round and near them after. The Gaussian needs a width of its own for each set of features, and
+# gains nothing beyond chance once the penalty is chosen, as it is by `fit`.
+
+
 @dataclass(frozen=True, eq=False)
 class Picked:
     """Rows in the order in which they were picked.

@@ -34,10 +34,11 @@ SOURCES = "sources"
 """The folder of what networks knew before: their own classifiers, and the names of their classes."""
 
 # What this library writes: a file of features; a folder of one network's graphs, or one left behind half-made
-# by a kill, with the processor's own forms of them below it; and a note of the precision settled on.
+# by a kill, with the processor's own forms of them below it and notes of which have run; and a note of the precision
+# settled on.
 _FEATURES = re.compile(r"[0-9a-f]{32}\.sqlite(-wal|-shm|-journal)?")
 _ENGINE = re.compile(r"[0-9a-f]{32}|new-\w+")
-_GRAPH = re.compile(r"(f32|bf16|bf16-12)\.(xml|bin)|\d+\.blob")
+_GRAPH = re.compile(r"(f32|bf16|bf16-12)\.(xml|bin|ran)|\d+\.blob")
 _VIEWS = re.compile(r"([0-9a-f]{32}|new-\w+)\.npy")
 _SOURCE = re.compile(r"([0-9a-f]{32}|new-\w+)\.npz")
 _SETTLED = re.compile(r"[0-9a-f]{32}\.(openvino|torch|training-[\w.]+)\.json")

@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
@@ -63,14 +64,11 @@ class OpenVINOEngine:
     batch = 4
 
     def __init__(self, backbone: Backbone, precision: str, root: Path | None = None) -> None:
-        self._compiled, self.precision = _compile(backbone, precision, engine_folder(backbone, root))
-        size = backbone.preprocessing.size
-        try:
-            # A request of its own: the compiled network may be in use by another pass of this process.
-            tried = self._compiled.create_infer_request().infer({0: np.zeros((1, size, size, 3), np.uint8)})
-            self.width: int = tried[0].shape[1]
-        except RuntimeError as error:
-            raise UnsupportedNetwork(_first_line(error)) from error
+        folder = engine_folder(backbone, root)
+        self._compiled, self.precision = _compile(backbone, precision, folder)
+        self.width = _ran(folder, self.precision) or _try(
+            self._compiled, backbone.preprocessing.size, folder, self.precision
+        )
         self._idle: list[Any] = []
         self._running: deque[tuple[Any, list[int]]] = deque()
         self._sink: Sink | None = None
@@ -119,6 +117,27 @@ def engine_folder(backbone: Backbone, root: Path | None = None) -> Path:
     }
     key = hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32]
     return (root or cache_root()) / "engines" / key
+
+
+def _ran(folder: Path, precision: str) -> int | None:
+    """Return how long the features of a network are that has run here before; None where it has not."""
+    try:
+        return int((folder / f"{precision.replace('/', '-')}.ran").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _try(compiled: Any, size: int, folder: Path, precision: str) -> int:
+    """Run a network once, keep that it runs, and return how long its features are."""
+    try:
+        # A request of its own: the compiled network may be in use by another pass of this process.
+        tried = compiled.create_infer_request().infer({0: np.zeros((1, size, size, 3), np.uint8)})
+    except RuntimeError as error:
+        raise UnsupportedNetwork(_first_line(error)) from error
+    width: int = tried[0].shape[1]
+    with suppress(OSError):
+        (folder / f"{precision.replace('/', '-')}.ran").write_text(str(width))
+    return width
 
 
 def precisions() -> tuple[str, ...]:

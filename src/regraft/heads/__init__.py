@@ -45,6 +45,11 @@ HEADS: dict[str, HeadEntry] = {
     entry.name: entry
     for entry in (
         HeadEntry(
+            "prototype",
+            "regraft.heads.prototype:PrototypeHead",
+            "Class means under a shrunk common covariance, for a few examples a class",
+        ),
+        HeadEntry(
             "logistic",
             "regraft.heads.logistic:LogisticHead",
             "Logistic regression (linear probe); strength of the L2 penalty by cross-validation",

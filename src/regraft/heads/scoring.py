@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -117,5 +118,72 @@ def smoothed(votes: np.ndarray, smoothing: float) -> npt.NDArray[np.float64]:
     return votes / votes.sum(axis=1, keepdims=True)
 
 
-SCORERS: dict[str, Scorer] = {"logistic": logistic, "centroid": centroid, "knn": knn, "mlp": mlp, "source": logistic}
+@_by_chunks
+def zero_shot(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
+    """Shares of the classes in what the source task's own classifier speaks for: see `source_evidence`."""
+    evidence = source_evidence(X, tensors)
+    return evidence / evidence.sum(axis=1, keepdims=True)
+
+
+def source_evidence(X: np.ndarray, tensors: Tensors) -> npt.NDArray[np.float64]:
+    """Return what speaks for each class (n, k) in the source's own classes: 1 is what an image of any kind has.
+
+    The source's probabilities are the softmax of `coef` (z, d) and `intercept` (z,), and `evidence` (z, k) is how much
+    each of its classes speaks for each of the new ones.
+    """
+    source = softmax(X @ tensors["coef"].T + tensors["intercept"])
+    return source @ tensors["evidence"] + NO_EVIDENCE
+
+
+NO_EVIDENCE = 1e-6
+"""Added to every class's evidence: where there is none at all, no class is likelier than another."""
+
+
+@_by_chunks
+def generalized(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
+    """Probabilities of `trained` classes, as another head of that name gives them, and of described ones after them.
+
+    How likely an image is of a trained class at all is told by the source's evidence for its classes, and by how far
+    the features are from what was trained on, where `mean` (d,) and `directions` (q, d) are known: log odds of
+    log(sum of the trained classes' evidence / sum of the described ones') + `bonus` - `weight` times the strangeness.
+    The trained head's arrays are named "trained.NAME"; its probabilities are raised to `inverse_temperature`.
+    """
+    own = {name.removeprefix("trained."): array for name, array in tensors.items() if name.startswith("trained.")}
+    trained = SCORERS[settings["trained"]](X, own, settings["trained_settings"])
+    trained = softmax(settings["inverse_temperature"] * np.log(np.maximum(trained, np.finfo(np.float64).tiny)))
+    evidence = source_evidence(X, tensors)
+    k = trained.shape[1]
+    odds = np.log(evidence[:, :k].sum(axis=1)) - np.log(evidence[:, k:].sum(axis=1)) + settings["bonus"]
+    if "directions" in tensors:
+        odds -= settings["weight"] * strangeness(X, tensors, settings)
+    known = 1 / (1 + np.exp(-np.clip(odds, -50, 50)))[:, None]
+    described = evidence[:, k:] / evidence[:, k:].sum(axis=1, keepdims=True)
+    return np.concatenate([known * trained, (1 - known) * described], axis=1)
+
+
+def strangeness(X: np.ndarray, tensors: Tensors, settings: Settings) -> np.ndarray:
+    """Return how far features (n, d) are from `directions` (q, d) around `mean` (d,), in standard deviations (n,).
+
+    As `evaluation.out_of_distribution` has it, without the head's doubt: each backbone's signed roots, `widths` long,
+    at length one; the logarithm of what the directions leave; `residual` is its mean and deviation on known images.
+    """
+    edges = np.cumsum([0, *settings["widths"]])
+    blocks = [unit_rows(signed_power(X[:, a:b], 0.5)) for a, b in pairwise(edges)]
+    centred = np.concatenate(blocks, axis=1) - tensors["mean"]
+    within = centred @ tensors["directions"].astype(X.dtype).T
+    left = np.einsum("nd,nd->n", centred, centred) - np.einsum("nq,nq->n", within, within)
+    mean, deviation = settings["residual"]
+    return (np.log(np.maximum(left, 1e-4)) - mean) / deviation
+
+
+SCORERS: dict[str, Scorer] = {
+    "prototype": logistic,
+    "logistic": logistic,
+    "centroid": centroid,
+    "knn": knn,
+    "mlp": mlp,
+    "source": logistic,
+    "zero_shot": zero_shot,
+    "generalized": generalized,
+}
 """Name of a head -> the function that scores its state."""

@@ -125,7 +125,9 @@ def _card(clusters: Clusters, position: int, where: str) -> Card:
 def _mostly(clusters: Clusters, number: int) -> str:
     found = counts(clusters.images.labels, clusters.members(number))
     shown = ", ".join(f"{label} ({n:,})" for label, n in list(found.items())[:4])
-    return f": {shown}" + (f", {len(found) - 4} other classes" if len(found) > 4 else "") if shown else ""
+    more = len(found) - 4
+    others = f", {more} other class{'es' if more > 1 else ''}" if more > 0 else ""
+    return f": {shown}{others}" if shown else ""
 
 
 def _contents(clusters: Clusters) -> list[tuple[int, int, list[tuple[str, int, float]]]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regraft.result import Attempt, Epoch, keeps_probe
+from regraft.self_training.self_taught import SelfTaught
 from regraft.strategies.network import Fitted
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Outcome:
         Of all trainings.
     views : tuple of str
         Views that were learnt from beside the plain one, where each class has a few images.
+    taught : SelfTaught or None
+        What images without labels gave, where there were any.
     """
 
     fitted: Fitted
@@ -57,6 +60,7 @@ class Outcome:
     candidates: tuple[Candidate, ...]
     seconds: float
     views: tuple[str, ...] = ()
+    taught: SelfTaught | None = None
 
     @property
     def frozen(self) -> bool:

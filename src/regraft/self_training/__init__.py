@@ -1,0 +1,1 @@
+"""What images without labels add to few labelled ones."""
