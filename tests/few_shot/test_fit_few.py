@@ -11,6 +11,7 @@ import pytest
 
 import regraft
 from regraft.errors import DataError, UsageError
+from regraft.reports import html
 
 TINY: dict[str, Any] = {"backbone": "test_resnet", "weights": "none"}
 Draw = Callable[..., Path]
@@ -25,6 +26,7 @@ def test_a_head_for_a_few_images(colours: Path) -> None:
     assert result.settings["shots"] == 3
     assert "mirror" in result.settings["views"]
     assert result.evidence.control is not None
+    assert ", chosen by leaving each training image out." in html.render(result)
     assert "3 images of each class were drawn to learn from, and 9 others are the test" in result.dataset.notes
 
 
@@ -65,6 +67,42 @@ def test_the_labels_of_the_test_choose_nothing(tmp_path: Path, draw_classes: Dra
 def test_what_is_refused(colours: Path, settings: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         regraft.fit(colours, **TINY, **settings)
+
+
+@pytest.fixture(scope="module")
+def pile(tmp_path_factory: pytest.TempPathFactory, draw_classes: Draw) -> Path:
+    """Return a folder of 30 images of the classes of `colours`, without labels."""
+    drawn = draw_classes(tmp_path_factory.mktemp("drawn"), 10, seed=50)
+    folder = tmp_path_factory.mktemp("pile")
+    for path in drawn.rglob("*.jpg"):
+        path.rename(folder / path.name)
+    return folder
+
+
+def test_images_without_labels_are_learnt_from_or_not_and_that_is_said(colours: Path, pile: Path) -> None:
+    said: list[str] = []
+    result = regraft.fit(colours, shots=3, unlabelled=pile, announce=said.append, **TINY)
+    taught = result.taught
+    assert taught is not None and (taught.unlabelled, taught.copies) == (30, 0)
+    assert f"Unlabelled: {taught.sentence()}" in said
+    assert result.to_dict()["unlabelled"]["sentence"] == taught.sentence()
+    assert taught.sentence() in html.render(result)
+    assert taught.sentence() in result.classifier.card
+    # These are so easy that nothing is left to gain, and the head for a few images is as it would be without them.
+    assert not taught.kept
+    alone = regraft.fit(colours, shots=3, **TINY)
+    for name, tensor in alone.classifier.tensors.items():
+        np.testing.assert_array_equal(tensor, result.classifier.tensors[name])
+
+
+def test_images_without_labels_that_cannot_be_used(colours: Path, pile: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("no image")
+    with pytest.raises(DataError, match=r"The images without labels must be readable, but of 1 none is \(.*a.jpg"):
+        regraft.fit(colours, unlabelled=tmp_path, **TINY)
+    with pytest.raises(UsageError, match="--unlabelled must have 2 labelled images a class or more, .* is 1; raise it"):
+        regraft.fit(colours, shots=1, unlabelled=pile, **TINY)
+    with pytest.raises(UsageError, match="--unlabelled is for a head on frozen features, but --strategy is scratch"):
+        regraft.fit(colours, strategy="scratch", unlabelled=pile)
 
 
 def test_the_command(cli: Callable[..., Any], colours: Path, tmp_path: Path) -> None:

@@ -96,7 +96,11 @@ def make_result():
             augmentation=None,
             evidence=proof(probabilities, truth),
             audit=SimpleNamespace(sentences=list),
-            classifier=SimpleNamespace(backbones=(), precisions=(), head="logistic", tensors={}, settings={}),
+            classifier=SimpleNamespace(
+                backbones=(), precisions=(), head="logistic", tensors={}, settings={}, growth=None, memory=None
+            ),
+            taught=None,
+            settings={},
             probed=True,
             trainable=0,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.errors import DataError
-from regraft.heads.scoring import CHUNK, signed_power, unit_rows
+from regraft.heads.scoring import CHUNK, residual_of, rooted
 
 DIRECTIONS = 64
 """Principal directions of the known images; 32 to 192 did alike (see below)."""
@@ -26,9 +25,6 @@ FITTED_ON = 2000
 """Images that suffice; more change neither the directions nor the threshold."""
 
 FOLDS = 5
-
-NOTHING_LEFT = 1e-4
-"""Residuals below are rounding: the directions are kept in half precision."""
 
 # Measured with Lite0 + Lite1 (d = 2560), a quarter of the known images held out. AUROC against other sets, mean over
 # those of flowers, cats and dogs, hand signs, solar cells, hot dogs and dog breeds that each does not contain (23
@@ -154,7 +150,7 @@ class OutOfDistribution:
         else:
             few = np.random.default_rng(seed).permutation(len(features))[:FITTED_ON]
             known = prepared(features[few], widths)
-            residuals = _residual(prepared(tested[rows], widths), *_principal(known, seed))
+            residuals = residual_of(prepared(tested[rows], widths), *_principal(known, seed))
         residual = _moments(residuals)
         doubt = None if doubts is None else _moments(doubts)
         scores = np.sort(_joined(residuals, residual, doubts, doubt))
@@ -195,7 +191,7 @@ class OutOfDistribution:
             doubts = _doubt(probabilities)
         starts = range(0, max(len(features), 1), CHUNK)
         parts = [prepared(features[i : i + CHUNK], self.widths) for i in starts]
-        residuals = np.concatenate([_residual(part, self.mean, self.directions) for part in parts])
+        residuals = np.concatenate([residual_of(part, self.mean, self.directions) for part in parts])
         return _joined(residuals, self.residual, doubts, self.doubt)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -233,9 +229,7 @@ def prepared(features: npt.NDArray[np.float32], widths: tuple[int, ...]) -> npt.
     """Return the signed roots, each backbone's at length one."""
     if sum(widths) != features.shape[1]:
         raise DataError(f"The backbones' widths must sum to {features.shape[1]} columns, but {widths} do not.")
-    edges = np.cumsum((0, *widths))
-    blocks = [unit_rows(signed_power(features[:, start:stop], 0.5)) for start, stop in pairwise(edges)]
-    return np.concatenate(blocks, axis=1)
+    return rooted(features, widths)
 
 
 def _principal(known: npt.NDArray[np.float32], seed: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float16]]:
@@ -252,16 +246,6 @@ def _principal(known: npt.NDArray[np.float32], seed: int) -> tuple[npt.NDArray[n
     return mean, (axes[:count] @ span.T).astype(np.float16)
 
 
-def _residual(
-    prepared: npt.NDArray[np.float32], mean: npt.NDArray[np.float32], directions: npt.NDArray[np.float16]
-) -> npt.NDArray[np.float32]:
-    """Return the logarithm of what the directions leave of each image's squared length (n,)."""
-    centred = prepared - mean
-    within = centred @ directions.astype(np.float32).T
-    left = np.einsum("nd,nd->n", centred, centred) - np.einsum("nq,nq->n", within, within)
-    return np.log(np.maximum(left, NOTHING_LEFT))
-
-
 def _cross_fitted(known: npt.NDArray[np.float32], groups: np.ndarray | None, seed: int) -> npt.NDArray[np.float32]:
     """Return each image's residual (n,) from directions that it and its group had no part in."""
     group = np.arange(len(known)) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -272,7 +256,7 @@ def _cross_fitted(known: npt.NDArray[np.float32], groups: np.ndarray | None, see
     residuals = np.empty(len(known), np.float32)
     for number in np.unique(fold):
         held_out = fold == number
-        residuals[held_out] = _residual(known[held_out], *_principal(known[~held_out], seed))
+        residuals[held_out] = residual_of(known[held_out], *_principal(known[~held_out], seed))
     return residuals
 
 

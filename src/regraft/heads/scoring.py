@@ -6,7 +6,7 @@ prediction needs neither scikit-learn nor torch. Arithmetic follows the dtype of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from itertools import pairwise
 from typing import Any
@@ -20,6 +20,9 @@ Scorer = Callable[[np.ndarray, Tensors, Settings], npt.NDArray[np.float64]]
 
 CHUNK = 1024
 """Rows scored at once: memory stays flat however many there are."""
+
+NOTHING_LEFT = 1e-4
+"""Residuals below are rounding: the directions are kept in half precision."""
 
 
 def softmax(logits: np.ndarray) -> npt.NDArray[np.float64]:
@@ -164,16 +167,25 @@ def generalized(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDAr
 def strangeness(X: np.ndarray, tensors: Tensors, settings: Settings) -> np.ndarray:
     """Return how far features (n, d) are from `directions` (q, d) around `mean` (d,), in standard deviations (n,).
 
-    As `evaluation.out_of_distribution` has it, without the head's doubt: each backbone's signed roots, `widths` long,
-    at length one; the logarithm of what the directions leave; `residual` is its mean and deviation on known images.
+    `residual` is the mean and deviation, on known images, of what the directions leave; `widths` are the backbones'.
     """
-    edges = np.cumsum([0, *settings["widths"]])
-    blocks = [unit_rows(signed_power(X[:, a:b], 0.5)) for a, b in pairwise(edges)]
-    centred = np.concatenate(blocks, axis=1) - tensors["mean"]
-    within = centred @ tensors["directions"].astype(X.dtype).T
-    left = np.einsum("nd,nd->n", centred, centred) - np.einsum("nq,nq->n", within, within)
+    left = residual_of(rooted(X, settings["widths"]), tensors["mean"], tensors["directions"])
     mean, deviation = settings["residual"]
-    return (np.log(np.maximum(left, 1e-4)) - mean) / deviation
+    return (left - mean) / deviation
+
+
+def rooted(X: np.ndarray, widths: Sequence[int]) -> np.ndarray:
+    """Return the signed roots of features (n, d), each backbone's, `widths` columns long, at length one."""
+    edges = np.cumsum([0, *widths])
+    return np.concatenate([unit_rows(signed_power(X[:, a:b], 0.5)) for a, b in pairwise(edges)], axis=1)
+
+
+def residual_of(rooted: np.ndarray, mean: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Return the logarithm of what `directions` (q, d) around `mean` (d,) leave of each row's squared length (n,)."""
+    centred = rooted - mean
+    within = centred @ directions.astype(rooted.dtype).T
+    left = np.einsum("nd,nd->n", centred, centred) - np.einsum("nq,nq->n", within, within)
+    return np.log(np.maximum(left, NOTHING_LEFT))
 
 
 SCORERS: dict[str, Scorer] = {
