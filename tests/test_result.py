@@ -25,7 +25,16 @@ def test_the_keys_are_those_that_are_promised(fitted: Any) -> None:
         *("timings_s", "images_per_second", "cache", "skipped"),
     }
     also = {"protocol", "settings", "engine", "precision", "notes", "seed", "command", "version", "created"}
-    also |= {"evidence", "audit", "overlap", "unlabelled", "attempts", "history", "trainable_parameters", "augmentation"}
+    also |= {
+        "evidence",
+        "audit",
+        "overlap",
+        "unlabelled",
+        "attempts",
+        "history",
+        "trainable_parameters",
+        "augmentation",
+    }
     assert found.keys() == promised | also
     test = found["metrics"]["test"]
     assert test.keys() >= {"accuracy", "accuracy_ci95", "macro_f1", "log_loss", "roc_auc", "per_class", "confusion"}

@@ -57,3 +57,15 @@ def test_an_absent_cache_is_empty(cli: Cli, tmp_path: Path, monkeypatch: pytest.
     assert cli("cache", "info").out.startswith(f"{tmp_path / 'nowhere'}: 0.0 MB")
     assert cli("cache", "clear").code == 0
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_texts_and_mirrored_views_are_told_apart(cli: Cli, own: Path) -> None:
+    text = {"backbone": "mini", "pool": "mean"}
+    mirrored = {"backbone": "lite", "preprocessing": {"size": 96, "resize": "crop", "mirror": True}}
+    for producer in (text, mirrored):
+        store = FeatureCache(producer)
+        store.put("0" * 64, np.ones(5, np.float32))
+        store.close()
+    lines = [" ".join(line.split()) for line in cli("cache", "info").out.splitlines()]
+    assert any(line.startswith("mini 1 texts 0.") and line.endswith("MB pool mean") for line in lines)
+    assert any(line.startswith("lite 1 images 0.") and line.endswith("MB 96 px crop, mirrored") for line in lines)

@@ -99,7 +99,7 @@ def test_images_without_labels_that_cannot_be_used(colours: Path, pile: Path, tm
     (tmp_path / "a.jpg").write_text("no image")
     with pytest.raises(DataError, match=r"The images without labels must be readable, but of 1 none is \(.*a.jpg"):
         regraft.fit(colours, unlabelled=tmp_path, **TINY)
-    with pytest.raises(UsageError, match="--unlabelled must have 2 labelled images a class or more, .* is 1; raise it"):
+    with pytest.raises(UsageError, match="--unlabelled must have 2 labelled images a class or more"):
         regraft.fit(colours, shots=1, unlabelled=pile, **TINY)
     with pytest.raises(UsageError, match="--unlabelled is for a head on frozen features, but --strategy is scratch"):
         regraft.fit(colours, strategy="scratch", unlabelled=pile)

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from regraft.backbones.registry import get_backbones
 from regraft.classifier import Classifier
 from regraft.errors import UsageError
 from regraft.evaluation.calibration import Calibration
+from regraft.growing.learning import learn
 from regraft.zero_shot.described import Described, described_classifier, generalized_classifier
 
 LITE0 = get_backbones("tf_efficientnet_lite0")
@@ -95,3 +97,12 @@ def test_a_model_of_a_network_that_is_not_known(encoder, fitted):
     model = replace(fitted.classifier, backbones=get_backbones("tf_efficientnet_lite0", weights="none"))
     with pytest.raises(UsageError, match="ConSE has nothing to go on"):
         generalized_classifier(model, described("daisy"))
+
+
+def test_a_model_that_has_learnt_a_class_since(encoder, fitted, tmp_path):
+    Image.new("RGB", (64, 64), (250, 220, 30)).save(tmp_path / "a.png")
+    grown = learn(fitted.classifier, "yellow", tmp_path / "a.png").classifier
+    with pytest.raises(
+        UsageError, match="--model must be a classifier as it was fitted, but 'yellow' was learnt after"
+    ):
+        generalized_classifier(grown, described("daisy"))

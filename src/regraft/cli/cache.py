@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from regraft.cli.options import JSON, print_json, say
@@ -25,13 +27,20 @@ def info(as_json: bool) -> None:
         return
     say(f"{root}: {sum(e.megabytes for e in entries):,.1f} MB of features (REGRAFT_CACHE moves it)")
     for entry in entries:
-        made = entry.producer
-        pixels = made.get("preprocessing", {})
-        say(
-            f"  {made.get('backbone', '?'):28} {entry.images:>9,} images {entry.megabytes:>9,.1f} MB  "
-            f"{pixels.get('size', '?')} px {pixels.get('resize', '?')}, pool {made.get('pool', '?')}, "
-            f"{made.get('precision', '?')}, weights {str(made.get('weights', '?'))[:12]}"
-        )
+        name = entry.producer.get("backbone", "?")
+        what = "images" if "preprocessing" in entry.producer else "texts"
+        say(f"  {name:28} {entry.images:>9,} {what:6} {entry.megabytes:>9,.1f} MB  {_made(entry.producer)}")
+
+
+def _made(producer: dict[str, Any]) -> str:
+    """Return how features were produced, in a few words."""
+    pixels = producer.get("preprocessing", {})
+    parts = [f"{pixels['size']} px {pixels['resize']}"] if "size" in pixels else []
+    parts += ["mirrored"] if pixels.get("mirror") else []
+    parts += [f"pool {producer['pool']}"] if "pool" in producer else []
+    parts += [str(producer["precision"])] if "precision" in producer else []
+    parts += [f"weights {str(producer['weights'])[:12]}"] if "weights" in producer else []
+    return ", ".join(parts)
 
 
 @command.command("clear")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from regraft import __version__
 from regraft.backbones.registry import Backbone
 from regraft.classifier import Classifier
+from regraft.errors import UsageError
 from regraft.features.cache import cache_root
 from regraft.features.engines import EngineName, engine_name, settle_precision
 from regraft.heads.zero_shot import evidence_table
@@ -132,13 +133,18 @@ def generalized_classifier(
     Raises
     ------
     UsageError
-        If the source classes of the model's backbones are not known.
+        If the source classes of the model's backbones are not known, or the model has learnt classes after its fit.
 
     References
     ----------
     Chao et al., An Empirical Study and Analysis of Generalized Zero-Shot Learning for Object Recognition in the Wild,
     2016 (calibrated stacking).
     """
+    if model.learnt_classes:
+        raise UsageError(
+            f"--model must be a classifier as it was fitted, but {model.learnt_classes[0]!r} was learnt after the fit; "
+            "forget it (`regraft forget`), or fit anew with its images."
+        )
     vocabulary = read_vocabulary(model.backbones, announce)
     everything = Described((*model.classes, *described.names), ("",) * len(model.classes) + tuple(described.texts))
     table, found = _evidence(everything, vocabulary, announce)
