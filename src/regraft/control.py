@@ -78,7 +78,7 @@ def against_pixels(
     """
     seen = pixels(thumbnails)
     if few:
-        learnt, _ = probe_few(dataset, seen, {}, FOR_FEW, seed)
+        learnt, _ = probe_few(dataset, seen, protocol, {}, FOR_FEW, seed)
     else:
         learnt = probe(dataset, seen, protocol, HEADS, seed)
     named = np.full(len(dataset), -1)

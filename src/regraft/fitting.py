@@ -27,12 +27,14 @@ from regraft.proving import classifier_of, prove
 from regraft.request import (
     AUTO,
     DEFAULT,
+    FEW,
     Split,
     Strategy,
     another_pass,
     check_request,
     check_stage,
     checkpoint_folder,
+    has_few,
     heads_of,
     held_together,
     network_head,
@@ -114,8 +116,8 @@ def fit(
         How pixels are scaled; default: as the weights expect.
     head : {"auto", "prototype", "logistic", "centroid", "knn", "mlp"}
         Of a probe; "auto" compares logistic regression, nearest centroid and nearest neighbours on the training
-        data, or with `shots` prototypes, logistic regression and nearest centroid. A trained network's head is
-        linear, or "mlp".
+        data, or where these are few (or with `shots`) prototypes, logistic regression and nearest centroid. A trained
+        network's head is linear, or "mlp".
     units : sequence of int, optional
         Hidden layers of the mlp head.
     dropout : float, optional
@@ -209,6 +211,8 @@ def fit(
     dataset = replace(dataset.take(seen.index), skipped=all_skipped)
     check_classes(dataset)
     warned = [*seen.notes, *seen.warnings(dataset)]
+    few = shots is not None or (strategy == "probe" and head == "auto" and has_few(dataset))
+    heads = FEW if few and head == "auto" else heads
     overlap = None if features is None else overlap_with(dataset.class_names, backbones, source_folder())
     if overlap is not None and overlap.found:
         warned.append(overlap.text)
@@ -224,7 +228,7 @@ def fit(
             protocol,
             heads,
             seed,
-            few=shots is not None,
+            few=few,
             unlabelled=unlabelled,
             engine=engine,
         )
@@ -265,7 +269,7 @@ def fit(
         engine=engine,
         hurried=budget is not None and time.monotonic() + another_pass(len(dataset)) > clock + budget,
         transfers=strategy != "scratch" and not all(b.weights.random for b in fitted.backbones),
-        few=shots is not None,
+        few=few,
     )
     test = metrics.evaluate(dataset.y[outcome.test_index], proven.test_probabilities, dataset.class_names)
     evaluations = {"test": test}
@@ -319,7 +323,8 @@ def fit(
             "image_size": [b.preprocessing.size for b in backbones],
             "resize": [b.preprocessing.resize for b in backbones],
             "pool": pool,
-            **({"test_size": test_size} if shots is None else {"shots": shots, "views": list(outcome.views)}),
+            **({"test_size": test_size} if shots is None else {"shots": shots}),
+            **({"views": list(outcome.views)} if few else {}),
             "split": split,
             "budget": budget,
             **({} if strategy == "probe" else {"training": training.to_dict()}),

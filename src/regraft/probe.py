@@ -13,6 +13,7 @@ from regraft.data.splits import folds
 from regraft.protocol import FOLDS
 
 if TYPE_CHECKING:
+    from regraft.heads.few_examples import FewSelection
     from regraft.heads.selection import Selection
 
 
@@ -64,6 +65,7 @@ def probe(dataset: Dataset, values: np.ndarray, protocol: str, heads: dict[str, 
 def probe_few(
     dataset: Dataset,
     values: np.ndarray,
+    protocol: str,
     views: Mapping[str, np.ndarray],
     heads: dict[str, dict[str, Any]],
     seed: int,
@@ -73,8 +75,9 @@ def probe_few(
     Parameters
     ----------
     dataset : Dataset
-        With a split, but no validation part.
+        Without a validation part.
     values : float array of shape (n, d)
+    protocol : {"given", "holdout", "cross-validation"}
     views : mapping of str to float arrays of shape (m, d)
         Other views of the m training images.
     heads : dict of str to dict
@@ -87,17 +90,38 @@ def probe_few(
     views : tuple of str
         Those that were learnt from.
     """
+    train, test = dataset.part("train"), dataset.part("test")
+    few = _select_few(dataset, values, train, views, heads, seed)
+    chosen = few.selection
+    if protocol == "cross-validation":
+        probabilities = np.zeros((len(dataset), len(dataset.class_names)))
+        predicted = np.zeros(len(dataset), bool)
+        for rows, left_out in folds(dataset.y, dataset.groups, FOLDS, seed):
+            part = {name: view[rows] for name, view in views.items()}
+            fold = _select_few(dataset, values, rows, part, heads, seed).selection
+            probabilities[left_out] = fold.head.predict_proba(values[left_out])
+            predicted[left_out] = True
+        test, said = np.flatnonzero(predicted), probabilities[predicted]
+    else:
+        said = chosen.head.predict_proba(values[test])
+    return Probe(chosen, test, said, None, train[chosen.held_out_index], chosen.held_out_proba), few.views
+
+
+def _select_few(
+    dataset: Dataset,
+    values: np.ndarray,
+    train: np.ndarray,
+    views: Mapping[str, np.ndarray],
+    heads: dict[str, dict[str, Any]],
+    seed: int,
+) -> FewSelection:
     from threadpoolctl import threadpool_limits
 
     from regraft.heads.few_examples import select_for_few
 
-    train, test = dataset.part("train"), dataset.part("test")
+    groups = None if dataset.groups is None else dataset.groups[train]
     with threadpool_limits(limits=1):
-        few = select_for_few(values[train], dataset.y[train], views, heads, seed)
-    chosen = few.selection
-    said = chosen.head.predict_proba(values[test])
-    held_out = train[chosen.held_out_index]
-    return Probe(chosen, test, said, None, held_out, chosen.held_out_proba), few.views
+        return select_for_few(values[train], dataset.y[train], views, heads, seed, groups)
 
 
 def _cross_validate(dataset: Dataset, values: np.ndarray, heads: dict[str, dict[str, Any]], seed: int) -> Probe:

@@ -68,3 +68,20 @@ def test_scores_that_the_source_had_already_are_taken_where_they_are_right(each)
     assert chosen["bad"].selection.name != "source"
     if each > 1:
         assert {c.name for c in chosen["bad"].selection.candidates} == {*FEW, "source"}
+
+
+def test_examples_of_one_group_are_left_out_together():
+    random = np.random.default_rng(0)
+    X, y = random.normal(size=(12, 50)).astype(np.float32), np.arange(12) % 2
+    X, y, groups = np.concatenate([X, X + 0.01]), np.tile(y, 2), np.tile(np.arange(12), 2)
+    names = {"prototype": {}, "centroid": {}}
+    alone, together = (select_for_few(X, y, {}, names, groups=g).selection for g in (None, groups))
+    assert min(candidate.accuracy for candidate in alone.candidates) > 0.9  # each has its double among the others
+    assert max(candidate.accuracy for candidate in together.candidates) < 0.8
+
+
+def test_a_class_of_one_group_does_not_judge(blobs):
+    X, y = blobs(n=12, spread=3)
+    groups = np.where(y == 2, 99, np.arange(12))
+    few = select_for_few(X, y, {}, FEW, groups=groups)
+    assert 2 not in y[few.selection.held_out_index]

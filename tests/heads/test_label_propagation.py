@@ -60,3 +60,12 @@ def test_fewer_images_than_neighbours(arcs):
     X, _ = arcs
     spread, _ = LabelPropagation([X[[0, 1, 79]]]).spread(np.array([0, 2]), np.array([0, 1]), 2)
     assert spread[1].argmax() == 0
+
+
+def test_labels_of_one_group_are_left_out_together(arcs):
+    X, y = arcs
+    graph, labelled = LabelPropagation([X]), np.array([2, 3, 30, 45, 70])
+    _, left_out = graph.spread(labelled, y[labelled], 2, np.array(["g", "g", "h", "i", "j"]))
+    others = labelled[2:]
+    spread, _ = graph.spread(others, y[others], 2)
+    np.testing.assert_allclose(left_out[0], spread[2], atol=1e-6)

@@ -54,6 +54,7 @@ def play(
     heads: Mapping[str, Mapping[str, Any]],
     graph: LabelPropagation | None,
     seed: int,
+    groups: npt.NDArray[np.str_] | None = None,
 ) -> Episode:
     """Choose a head by leaving each labelled image out, and name the tested images.
 
@@ -72,16 +73,19 @@ def play(
     graph : LabelPropagation or None
         Over all images; None where each image is named on its own.
     seed : int
+    groups : array of shape (n,), optional
+        Labelled images of one group are left out together.
     """
     from regraft.heads.few_examples import SOURCE, select_for_few
 
     given = {name: view[support] for name, view in views.items()}
-    chosen = select_for_few(values[support], y[support], given, heads, seed).selection
+    own = None if groups is None else groups[support]
+    chosen = select_for_few(values[support], y[support], given, heads, seed, own).selection
     said = {chosen.name: chosen.head.predict_proba(values[tested])}
     if graph is None:
         return Episode(chosen.name, "", _accuracies(said, y[tested]))
     k = int(y.max()) + 1
-    spread, left_out = graph.spread(support, y[support], k)
+    spread, left_out = graph.spread(support, y[support], k, own)
     both = f"{PROPAGATION}+{chosen.name}"
     left = chosen.held_out_index
     scale = _scale(left_out[left], y[support][left])

@@ -233,7 +233,7 @@ def _point(
             support = draw(dataset.y, shots, rng, class_names=dataset.class_names, pool=_pool(dataset))
             tested = untouched(dataset, support)
             tested_images += len(tested)
-            played.append(play(values, views, dataset.y, support, tested, heads, graph, seed))
+            played.append(play(values, views, dataset.y, support, tested, heads, graph, seed, dataset.groups))
     alone = _figure([(episode.alone, episode.accuracy[episode.alone]) for episode in played])
     best = _figure([(episode.together, episode.accuracy[episode.together]) for episode in played]) if graph else alone
     tried: dict[str, list[float]] = {}

@@ -53,6 +53,7 @@ def select_for_few(
     views: Mapping[str, npt.NDArray[np.float32]],
     heads: Mapping[str, Mapping[str, Any]],
     seed: int = 0,
+    groups: npt.ArrayLike | None = None,
 ) -> FewSelection:
     """Return the best head, fitted on all examples and their views; judged by leaving each example out, views and all.
 
@@ -67,6 +68,8 @@ def select_for_few(
     heads : mapping of str to settings
         The heads to compare.
     seed : int
+    groups : array of shape (n,), optional
+        Examples of one group are left out together.
 
     Raises
     ------
@@ -75,22 +78,23 @@ def select_for_few(
     DataError
         If there is one class only.
     """
-    alone = np.bincount(y)[y] < 2
+    part = np.arange(len(y)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    alone = np.array([(part[y == label] == own).all() for label, own in zip(y, part, strict=True)])
     names = [name for name in heads if name != "logistic" or len(heads) == 1 or len(y) <= LOGISTIC_UP_TO]
     own = {name: dict(heads[name]) for name in names if name != SOURCE}
     prior = dict(heads[SOURCE]) if SOURCE in heads else None
     if alone.all():
         if prior is not None and _source_knows(X, y, prior):
-            return FewSelection(_unjudged(X, y, {}, SOURCE, prior), ())
+            return FewSelection(_unjudged(X, y, part, {}, SOURCE, prior), ())
         used = tuple(name for name in UNJUDGED if name in views)
         name = next(iter(own))
-        return FewSelection(_unjudged(X, y, {name: views[name] for name in used}, name, own[name]), used)
-    used = _helpful(X, y, views, ~alone)
-    stacked, labels, image = _stacked(X, y, {name: views[name] for name in used})
-    selection = select_head(stacked, labels, own, _leave_one_out(image, ~alone), seed, groups=image)
+        return FewSelection(_unjudged(X, y, part, {name: views[name] for name in used}, name, own[name]), used)
+    used = _helpful(X, y, part, views, ~alone)
+    stacked, labels, parts = _stacked(X, y, part, {name: views[name] for name in used})
+    selection = select_head(stacked, labels, own, _leave_one_out(parts, part, ~alone), seed, groups=parts)
     if prior is not None:
         # Anew for each example would take minutes; in folds it is judged on the same examples, and no more kindly.
-        rival = select_head(X, y, {SOURCE: prior}, FOLDS, seed)
+        rival = select_head(X, y, {SOURCE: prior}, FOLDS, seed, groups=groups)
         if _better(rival, selection, y):
             return FewSelection(replace(rival, candidates=(*selection.candidates, *rival.candidates)), ())
         selection = replace(selection, candidates=(*selection.candidates, *rival.candidates))
@@ -115,37 +119,43 @@ def _better(rival: Selection, chosen: Selection, y: np.ndarray) -> bool:
     return within_error(-gain) and not within_error(loss[1] - loss[0])
 
 
-def _helpful(X: np.ndarray, y: np.ndarray, views: Mapping[str, np.ndarray], tested: np.ndarray) -> tuple[str, ...]:
+def _helpful(
+    X: np.ndarray, y: np.ndarray, part: np.ndarray, views: Mapping[str, np.ndarray], tested: np.ndarray
+) -> tuple[str, ...]:
     """Return the views to learn from: all of them, unless fewer do better beyond chance."""
     losses = {}
     tries = [tuple(views)] + [tuple(v for v in views if v != left) for left in views] + ([()] if len(views) > 1 else [])
     for used in tries:
-        stacked, labels, image = _stacked(X, y, {name: views[name] for name in used})
-        pairs = _leave_one_out(image, tested)
-        head = build_head("prototype").fit(stacked, labels, image)
-        proba = head.out_of_fold(stacked, labels, pairs, image)
+        stacked, labels, parts = _stacked(X, y, part, {name: views[name] for name in used})
+        head = build_head("prototype").fit(stacked, labels, parts)
+        proba = head.out_of_fold(stacked, labels, _leave_one_out(parts, part, tested), parts)
         losses[used] = -np.log(np.maximum(proba[np.arange(len(proba)), y[tested]], 1e-12))
     best = min(tries, key=lambda used: losses[used].mean())
     return tries[0] if within_error(losses[tries[0]] - losses[best]) else best
 
 
 def _stacked(
-    X: np.ndarray, y: np.ndarray, views: Mapping[str, np.ndarray]
+    X: np.ndarray, y: np.ndarray, part: np.ndarray, views: Mapping[str, np.ndarray]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return features, labels and image of the plain views and the others, one below the other."""
+    """Return features, labels and what is left out together, of the plain views and the others, one below the other."""
     count = 1 + len(views)
-    return np.concatenate([X, *views.values()]), np.tile(y, count), np.tile(np.arange(len(y)), count)
+    return np.concatenate([X, *views.values()]), np.tile(y, count), np.tile(part, count)
 
 
-def _leave_one_out(image: np.ndarray, tested: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return for each tested image the rows of all other images, and the row of its plain view."""
-    return [(np.flatnonzero(image != i), np.array([i])) for i in np.flatnonzero(tested)]
+def _leave_one_out(parts: np.ndarray, part: np.ndarray, tested: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return for each tested example the rows of all that is not left out with it, and the row of its plain view."""
+    return [(np.flatnonzero(parts != part[i]), np.array([i])) for i in np.flatnonzero(tested)]
 
 
 def _unjudged(
-    X: np.ndarray, y: np.ndarray, views: Mapping[str, np.ndarray], name: str, settings: dict[str, Any]
+    X: np.ndarray,
+    y: np.ndarray,
+    part: np.ndarray,
+    views: Mapping[str, np.ndarray],
+    name: str,
+    settings: dict[str, Any],
 ) -> Selection:
     """Return a head, fitted: with one example of each class none can be left out."""
-    stacked, labels, image = _stacked(X, y, views)
-    head = build_head(name, **settings).fit(stacked, labels, image)
+    stacked, labels, parts = _stacked(X, y, part, views)
+    head = build_head(name, **settings).fit(stacked, labels, parts)
     return Selection(head, name, (), np.empty((0, len(head.classes_))), np.empty(0, np.intp))

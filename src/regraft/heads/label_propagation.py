@@ -74,7 +74,11 @@ class LabelPropagation:
         self._reach = np.linalg.inv(joined)
 
     def spread(
-        self, labelled: npt.NDArray[np.intp], y: npt.NDArray[np.intp], k: int
+        self,
+        labelled: npt.NDArray[np.intp],
+        y: npt.NDArray[np.intp],
+        k: int,
+        groups: npt.NDArray[np.str_] | None = None,
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return what all images get, and what each labelled one would get without its own label.
 
@@ -85,22 +89,24 @@ class LabelPropagation:
         y : int array of shape (m,)
             Their classes, 0 to k - 1.
         k : int
+        groups : array of shape (m,), optional
+            Labelled images of one group are left out together.
 
         Returns
         -------
         all : array of shape (n, k)
             Shares of each class, which sum to 1; each class has spread as much in all.
         left_out : array of shape (m, k)
-            The same, of the labelled images; a class with one label alone has nothing then.
+            The same, of the labelled images, each without its own label.
         """
         reach = np.maximum(self._reach[:, labelled], 0).astype(np.float64)
         mass = reach.sum(axis=0)
         own = np.eye(k)[y]
         all_mass = mass @ own
         everyone = _shares(reach @ own, all_mass)
-        among = reach[labelled] - np.diag(reach[labelled, np.arange(len(y))])
-        left = np.maximum(all_mass - mass[:, None] * own, 0)
-        return everyone, _shares(among @ own, left)
+        out = np.eye(len(y)) if groups is None else (groups[:, None] == groups).astype(np.float64)
+        left = np.maximum(all_mass - out @ (mass[:, None] * own), 0)
+        return everyone, _shares((reach[labelled] * (1 - out)) @ own, left)
 
 
 def _centred(view: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

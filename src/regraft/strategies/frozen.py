@@ -65,7 +65,8 @@ def frozen(
             dataset, features, protocol, heads, seed, _extracted(unlabelled, backbones, features.precisions, engine)
         )
     if few and (taught is None or not taught.kept):
-        learnt, used = probe_few(dataset, features.values, _views(dataset, backbones, features, engine), heads, seed)
+        views = _views(dataset, backbones, features, engine)
+        learnt, used = probe_few(dataset, features.values, protocol, views, heads, seed)
     elif learnt is None:
         learnt = probe(dataset, features.values, protocol, heads, seed)
     tensors, settings = learnt.selection.head.state()
