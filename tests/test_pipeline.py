@@ -55,7 +55,7 @@ def test_four_lines_with_all_defaults(colours: Path, tmp_path: Path) -> None:
     assert result.evaluations["test"].accuracy == 1.0
     assert [backbone.name for backbone in result.backbones] == ["tf_efficientnet_lite0", "tf_efficientnet_lite1"]
     assert result.classifier.widths == (1280, 1280)
-    assert [candidate.name for candidate in result.candidates] == ["logistic", "centroid", "knn"]
+    assert [candidate.name for candidate in result.candidates] == ["prototype", "logistic", "centroid"]
     assert result.command == f"regraft.fit('{colours}/')"
 
 

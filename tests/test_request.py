@@ -16,9 +16,11 @@ from regraft.finetuning.settings import Training
 from regraft.request import (
     AUTO,
     DEFAULT,
+    FEW,
     check_request,
     check_stage,
     checkpoint_folder,
+    has_few,
     heads_of,
     held_together,
     network_head,
@@ -196,3 +198,30 @@ def test_blocks_of_neighbours_become_groups() -> None:
 def test_blocks_that_cannot_be(dataset: Dataset, split: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         held_together(dataset, split)
+
+
+@pytest.mark.parametrize(
+    ("each", "classes", "few"), [(1, 2, True), (20, 5, True), (21, 5, False), (20, 10, True), (20, 11, False)]
+)
+def test_few_are_twenty_a_class_and_two_hundred_in_all(each: int, classes: int, few: bool) -> None:
+    y = np.repeat(np.arange(classes), each)
+    names = tuple(map(str, range(len(y))))
+    data = Dataset(names, names, {"label": y}, {"label": tuple(map(str, range(classes)))})
+    assert has_few(data) is few
+    assert not has_few(data.with_split(["val"] + ["train"] * (len(y) - 1)))  # those are there to choose by
+
+
+def test_heads_for_a_few_images() -> None:
+    assert heads_of("auto", {}, few=True) == FEW
+    assert heads_of("logistic", {}, few=True) == {"logistic": FEW["logistic"]}
+    assert heads_of("knn", {}, few=True) == {"knn": {}}
+    with pytest.raises(UsageError, match="--head must be one of prototype, logistic, centroid or knn for a few images"):
+        heads_of("mlp", {}, few=True)
+    for changes, message in (
+        ({"shots": 0}, "--shots must be a number of images a class from 1 up, not 0"),
+        ({"shots": 2}, "--shots is for a head on frozen features, but --strategy is finetune; a few images"),
+        ({"unlabelled": "pile"}, "--unlabelled is for a head on frozen features, but --strategy is finetune"),
+        ({"unlabelled": "pile", "shots": 1, "strategy": "probe"}, "--unlabelled must have 2 labelled images a class"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            check_request(**{**FINE, **changes})

@@ -169,7 +169,7 @@ def test_the_run_and_what_is_printed(cli: Cli, colours: Path, tmp_path: Path, mo
     assert "accuracy 1.000 (0.824 to 1.000)" in ran.out
     result = json.loads((run / "result.json").read_text())
     assert result["command"] == f"regraft fit {colours} {' '.join(ONE)}"
-    assert [candidate["name"] for candidate in result["head"]["candidates"]] == ["logistic", "centroid", "knn"]
+    assert [candidate["name"] for candidate in result["head"]["candidates"]] == ["prototype", "logistic", "centroid"]
     report = (run / "report.html").read_text()
     for part in ("18 of 18 images", "Cross-validated", result["command"], "data:image/jpeg;base64,"):
         assert part in report
