@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from regraft.data.splits import folds
+from regraft.heads.selection import within_error
 from regraft.heads.temperature import fit_temperature
 from regraft.probe import select
-from regraft.self_training.lesson import Lesson, _beyond_chance, _calibrated
+from regraft.self_training.lesson import Lesson, _calibrated
 from regraft.self_training.pseudo_labels import RULES, pseudo_labels
 
 
@@ -22,11 +23,11 @@ from regraft.self_training.pseudo_labels import RULES, pseudo_labels
 def test_more_than_one_standard_error(better: int, worse: int, same: int, believed: bool) -> None:
     after = np.array([True] * better + [False] * worse + [True] * same)
     before = np.array([False] * better + [True] * worse + [True] * same)
-    assert _beyond_chance(after, before) is believed
+    assert within_error(after.astype(float) - before) is not believed
 
 
 def test_one_image_is_not_believed() -> None:
-    assert not _beyond_chance(np.array([True]), np.array([False]))
+    assert within_error(np.array([1.0]))
 
 
 def lesson(clouds: Callable[..., Any], heads: dict[str, dict[str, Any]], groups: bool = False) -> Lesson:

@@ -62,12 +62,14 @@ class Lesson:
         record : SelfTaught
             What is known so far.
         """
+        from regraft.heads.selection import within_error
+
         truth, index, alone, taught = self._held_out(pairs)
         right = {rule: p.argmax(axis=1) == truth for rule, p in taught.items()}
         best = max(RULES, key=lambda rule: right[rule].mean())
         before, after = alone.argmax(axis=1) == truth, right[best]
         found = pseudo_labels(best, self.said, self.reached, self.expected)
-        kept = _beyond_chance(after, before)
+        kept = not within_error(after.astype(float) - before)
         counts = np.bincount(found.labels, minlength=self.k).tolist()
         record = replace(
             record,
@@ -145,15 +147,6 @@ class Lesson:
             np.concatenate([self.y[train], found.labels]),
             groups,
         )
-
-
-def _beyond_chance(after: npt.NDArray[np.bool_], before: npt.NDArray[np.bool_]) -> bool:
-    """Return whether more are right afterwards, by more than the standard error of the paired difference."""
-    difference = after.astype(float) - before
-    if len(difference) < 2:
-        return False
-    # One image in which the two differ is one standard error exactly, and must not hang on rounding.
-    return bool(difference.mean() > difference.std(ddof=1) / np.sqrt(len(difference)) * (1 + 1e-9))
 
 
 def _calibrated(head: Head, held_out: np.ndarray, truth: np.ndarray) -> tuple[Head, np.ndarray]:
