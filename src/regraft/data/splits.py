@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ _PARTS = {
     **dict.fromkeys(("dev", "devset"), "val"),
     **dict.fromkeys(("test", "testing", "testset", "testingset"), "test"),
 }
+
+_ALONE = "is the only evaluation part"
+"""By these words a note is known that is for those who learn."""
 
 Folds = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
 
@@ -68,10 +72,15 @@ def settle(
         return split, None
     alone = present[1]
     note = (
-        f"{shown['train']}, {shown[alone]}: {shown[alone]} is the only evaluation part, so it is the test; "
+        f"{shown['train']}, {shown[alone]}: {shown[alone]} {_ALONE}, so it is the test; "
         f"choices are made by cross-validation on {shown['train']}"
     )
     return np.where(split == alone, "test", split).astype("<U5"), note
+
+
+def without_split(dataset: Dataset) -> Dataset:
+    """Return a dataset all of whose images are looked at alike: without its split, and what was decided of that."""
+    return replace(dataset, split=None, notes=tuple(note for note in dataset.notes if _ALONE not in note))
 
 
 def split(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -> Dataset:

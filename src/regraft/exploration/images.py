@@ -12,6 +12,7 @@ from regraft.data.columns import TABLE_EXTENSIONS
 from regraft.data.dataset import Dataset, Skipped
 from regraft.data.filenames import printable
 from regraft.data.sources import list_images, read_source
+from regraft.data.splits import without_split
 from regraft.data.tables import list_table
 from regraft.errors import DataError
 
@@ -78,6 +79,7 @@ def read_images(
             images=images,
             label_from_name=label_from_name,
         )
+        dataset = without_split(dataset)
     except DataError:
         if labels is not None or label_column or label_from_name:
             raise
@@ -85,7 +87,7 @@ def read_images(
     if any(skipped.reason == "empty label" for skipped in dataset.skipped) and isinstance(data, str | os.PathLike):
         return _partly_labelled(data, dataset, image_column, images)
     named = tuple(dataset.class_names[i] for i in dataset.y)
-    return Images(dataset.examples, dataset.names, named, dataset.name, dataset.skipped, _notes(dataset), dataset)
+    return Images(dataset.examples, dataset.names, named, dataset.name, dataset.skipped, dataset.notes, dataset)
 
 
 def _unlabelled(data: Any, image_column: str | None, images: str | Path | None) -> Images:
@@ -99,12 +101,7 @@ def _partly_labelled(data: Any, dataset: Dataset, image_column: str | None, imag
     known = {example: dataset.class_names[i] for example, i in zip(dataset.examples, dataset.y, strict=True)}
     labels = tuple(known.get(example) for example in examples)
     note = f"{sum(label is None for label in labels):,} of {len(labels):,} images have no label"
-    return Images(examples, tuple(names), labels, dataset.name, (), (*_notes(dataset), note), dataset)
-
-
-def _notes(dataset: Dataset) -> tuple[str, ...]:
-    # What the parts of a split are for means nothing here: all images are looked at alike.
-    return tuple(note for note in dataset.notes if " is the only evaluation part" not in note)
+    return Images(examples, tuple(names), labels, dataset.name, (), (*dataset.notes, note), dataset)
 
 
 def _listed(data: Any, image_column: str | None, images: str | Path | None) -> tuple[list[Any], list[str]]:

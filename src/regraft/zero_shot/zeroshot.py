@@ -14,6 +14,7 @@ from regraft.backbones.registry import DEFAULT_BACKBONE, get_backbones
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset, Skipped
 from regraft.data.sources import list_images
+from regraft.data.splits import without_split
 from regraft.errors import DataError, UsageError
 from regraft.evaluation.metrics import Evaluation, evaluate
 from regraft.features.engines import EngineName
@@ -150,8 +151,7 @@ def _evaluated(
     kept = dataset.take(features.index)
     if not len(kept):
         raise DataError("There must be at least one readable image to evaluate on, but there is none.")
-    # What is said of a split is for what learns.
-    notes = list(features.notes if dataset.split is not None else dataset.notes + features.notes)
+    notes = list(without_split(dataset).notes + features.notes)
     if dataset.split is not None:
         notes.append(f"All {len(kept):,} images are evaluated, of whatever part: nothing is learnt from any.")
     result = evaluate(kept.y, classifier.score(features.values), classifier.classes)
