@@ -77,6 +77,7 @@ def play(
         Labelled images of one group are left out together.
     """
     from regraft.heads.few_examples import SOURCE, select_for_few
+    from regraft.heads.selection import best_of
 
     given = {name: view[support] for name, view in views.items()}
     own = None if groups is None else groups[support]
@@ -96,7 +97,7 @@ def play(
     few = np.bincount(y[support]).min() < MIXED_FROM
     order = (PROPAGATION, both, chosen.name) if few else (both, PROPAGATION, chosen.name)
     if len(left):
-        together = _best({name: judged[name] for name in order}, y[support][left])
+        together = best_of({name: judged[name] for name in order}, y[support][left], LEAST)
     else:  # what the source knew of the classes is more than one label of each can teach
         together = chosen.name if chosen.name == SOURCE else PROPAGATION
     return Episode(chosen.name, together, _accuracies(said, y[tested]))
@@ -117,16 +118,3 @@ def _sure(shares: np.ndarray, scale: float) -> npt.NDArray[np.float64]:
 
 def _accuracies(said: Mapping[str, np.ndarray], y: np.ndarray) -> dict[str, float]:
     return {name: float((proba.argmax(axis=1) == y).mean()) for name, proba in said.items()}
-
-
-def _best(judged: Mapping[str, np.ndarray], y: np.ndarray) -> str:
-    """Return the most accurate on left-out images; of those within its standard error the surest, else the first."""
-    from regraft.heads.selection import within_error
-
-    rows = np.arange(len(y))
-    right = {name: (proba.argmax(axis=1) == y).astype(float) for name, proba in judged.items()}
-    loss = {name: -np.log(np.maximum(proba[rows, y], LEAST)) for name, proba in judged.items()}
-    most = max(judged, key=lambda name: right[name].mean())
-    equals = [name for name in judged if within_error(right[most] - right[name])]
-    surest = min(equals, key=lambda name: loss[name].mean())
-    return next(name for name in equals if within_error(loss[name] - loss[surest]))

@@ -17,6 +17,9 @@ from regraft.heads.folds import Folds, stratified_rows, train_test_pairs
 COMPARED_ON = 4000
 """Heads are compared on this many examples at most; the chosen one is fitted on all."""
 
+LEAST = 1e-12
+"""Probability below which a mistake counts no more."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -171,9 +174,7 @@ def _build(name: str, settings: dict[str, Any], seed: int) -> Head:
 def _best(
     names: list[str], fitted: dict[str, Head], proba: dict[str, np.ndarray], y: np.ndarray, index: np.ndarray
 ) -> Selection:
-    right = {name: (proba[name].argmax(axis=1) == y).astype(float) for name in names}
-    rows = np.arange(len(y))
-    loss = {name: -np.log(np.maximum(proba[name][rows, y], 1e-12)) for name in names}
+    right, loss = _right_and_loss({name: proba[name] for name in names}, y, LEAST)
     candidates = tuple(
         Candidate(
             name=name,
@@ -184,11 +185,38 @@ def _best(
         )
         for name in names
     )
-    most_accurate = max(names, key=lambda name: right[name].mean())
-    equals = [name for name in names if within_error(right[most_accurate] - right[name])]
-    surest = min(equals, key=lambda name: loss[name].mean())
-    best = next(name for name in equals if within_error(loss[name] - loss[surest]))
+    best = _preferred(right, loss)
     return Selection(fitted[best], best, candidates, proba[best], index)
+
+
+def best_of(proba: Mapping[str, np.ndarray], y: np.ndarray, least: float = LEAST) -> str:
+    """Return the name of the best held-out probabilities (m, k), by the rule of `select_head`; the simplest come first.
+
+    Parameters
+    ----------
+    proba : mapping of str to arrays of shape (m, k)
+    y : int array of shape (m,)
+        Class indices.
+    least : float
+        Probability below which a mistake counts no more.
+    """
+    return _preferred(*_right_and_loss(proba, y, least))
+
+
+def _right_and_loss(
+    proba: Mapping[str, np.ndarray], y: np.ndarray, least: float
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return of each example (m,) whether it is named rightly, and its log loss."""
+    rows = np.arange(len(y))
+    right = {name: (p.argmax(axis=1) == y).astype(float) for name, p in proba.items()}
+    return right, {name: -np.log(np.maximum(p[rows, y], least)) for name, p in proba.items()}
+
+
+def _preferred(right: Mapping[str, np.ndarray], loss: Mapping[str, np.ndarray]) -> str:
+    most_accurate = max(right, key=lambda name: right[name].mean())
+    equals = [name for name in right if within_error(right[most_accurate] - right[name])]
+    surest = min(equals, key=lambda name: loss[name].mean())
+    return next(name for name in equals if within_error(loss[name] - loss[surest]))
 
 
 def _standard_error(values: np.ndarray) -> float:
