@@ -18,7 +18,6 @@ from regraft.card import card
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.evaluation import metrics
-from regraft.features.cache import source_folder
 from regraft.features.engines import EngineName, engine_name
 from regraft.features.streaming import Progress
 from regraft.finetuning.settings import Training
@@ -39,13 +38,13 @@ from regraft.request import (
     held_together,
     network_head,
     reserve,
+    with_source,
 )
 from regraft.result import Epoch, Result
 from regraft.strategies.frozen import frozen
 from regraft.strategies.job import Job
 from regraft.strategies.run import run
 from regraft.strategies.seen import see
-from regraft.transferability.overlap import overlap_with, source_prior
 
 Announce = Callable[[str], None]
 
@@ -213,11 +212,10 @@ def fit(
     warned = [*seen.notes, *seen.warnings(dataset)]
     few = shots is not None or (strategy == "probe" and head == "auto" and has_few(dataset))
     heads = FEW if few and head == "auto" else heads
-    overlap = None if features is None else overlap_with(dataset.class_names, backbones, source_folder())
-    if overlap is not None and overlap.found:
-        warned.append(overlap.text)
-        prior = source_prior(dataset.class_names, backbones, source_folder()) if head == "auto" else None
-        heads = heads if prior is None else {**heads, "source": prior}
+    overlap = None
+    if features is not None:
+        heads, overlap = with_source(heads, head, dataset.class_names, backbones)
+        warned += [overlap.text] if overlap is not None and overlap.found else []
     for sentence in warned:
         say(sentence)
     if features is not None and strategy == "probe":
@@ -278,15 +276,14 @@ def fit(
         evaluations["val"] = metrics.evaluate(dataset.y[val], proven.val_probabilities, dataset.class_names)
     classifier = classifier_of(dataset, outcome, proven.trusted, test, protocol, strategy)
     evaluated = time.perf_counter()
+    said = np.concatenate([outcome.held_out_probabilities, outcome.test_probabilities])
     judged = np.concatenate([outcome.held_out_index, outcome.test_index])
     audit = examine(
         dataset,
         None if features is None else features.values,
         seen.looks,
         # A classifier that learnt from a few images is no judge of the labels of all the others.
-        probabilities=np.concatenate([outcome.held_out_probabilities, outcome.test_probabilities])
-        if shots is None
-        else None,
+        probabilities=said if shots is None else None,
         index=judged if shots is None else None,
         skipped=all_skipped,
         seed=seed,

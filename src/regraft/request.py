@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,8 +12,10 @@ from regraft.auditing.order import blocks
 from regraft.backbones.registry import DEFAULT_BACKBONE, Backbone
 from regraft.data.dataset import Dataset
 from regraft.errors import RegraftError, UsageError
+from regraft.features.cache import source_folder
 from regraft.finetuning.settings import Training
 from regraft.heads import head_class
+from regraft.transferability.overlap import Overlap, overlap_with, source_prior
 
 Strategy = Literal["probe", "finetune", "scratch", "auto"]
 
@@ -178,6 +181,26 @@ def heads_of(head: str, settings: dict[str, Any], *, few: bool = False) -> dict[
     if few and head == "mlp":
         raise UsageError(f"--head must be one of {', '.join(FEW)} or knn for a few images a class, not mlp.")
     return {head: {**FEW.get(head, {}), **given} if few else given}
+
+
+def with_source(
+    heads: dict[str, dict[str, Any]], head: str, class_names: Sequence[str], backbones: Sequence[Backbone]
+) -> tuple[dict[str, dict[str, Any]], Overlap | None]:
+    """Return the heads to compare, the source's own among them where it had the classes; and which it had, by name.
+
+    Parameters
+    ----------
+    heads : dict of str to dict
+    head : str
+        What was asked for: only "auto" is offered another.
+    class_names : sequence of str
+    backbones : sequence of Backbone
+    """
+    overlap = overlap_with(class_names, backbones, source_folder())
+    if overlap is None or not overlap.found or head != "auto":
+        return heads, overlap
+    prior = source_prior(class_names, backbones, source_folder())
+    return (heads if prior is None else {**heads, "source": prior}), overlap
 
 
 def has_few(dataset: Dataset) -> bool:

@@ -18,7 +18,6 @@ from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.errors import UsageError
 from regraft.evaluation.episodes import check_shots, draw, mean_ci95
-from regraft.features.cache import source_folder
 from regraft.features.engines import EngineName
 from regraft.features.extraction import Features, extract
 from regraft.features.streaming import Progress
@@ -27,8 +26,7 @@ from regraft.few_shot.episode import Episode, play
 from regraft.few_shot.found import FewShot, Figure, Point
 from regraft.fitting import Announce
 from regraft.protocol import check_classes, check_skipped, untouched
-from regraft.request import heads_of
-from regraft.transferability.overlap import overlap_with, source_prior
+from regraft.request import heads_of, with_source
 
 USUAL = (1, 5, 10, 20)
 """Numbers of labelled images a class that are asked for where none are named."""
@@ -120,11 +118,8 @@ def fewshot(
     dataset = replace(dataset.take(features.index), skipped=skipped)
     check_classes(dataset)
     numbers, notes = _numbers(dataset, shots)
-    overlap = overlap_with(dataset.class_names, backbones, source_folder())
-    if overlap is not None and overlap.found:
-        notes.append(overlap.text)
-        prior = source_prior(dataset.class_names, backbones, source_folder()) if head == "auto" else None
-        heads = heads if prior is None else {**heads, "source": prior}
+    heads, overlap = with_source(heads, head, dataset.class_names, backbones)
+    notes += [overlap.text] if overlap is not None and overlap.found else []
     nodes, values = _nodes(dataset, features, together, max(numbers), seed, notes)
     seen = (
         extract_views(nodes.examples, nodes.names, backbones, features.precisions, engine=engine, progress=progress)
