@@ -37,7 +37,7 @@ def extract_views(
     engine: EngineName = "auto",
     progress: Progress | None = None,
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the features (n, d) of other views of images that can be read.
+    """Return the features (n, d) of other views of images that can be read, all from one pass over them.
 
     Parameters
     ----------
@@ -50,16 +50,14 @@ def extract_views(
         Some of `VIEWS`.
     engine : {"auto", "openvino", "torch"}
     progress : callable, optional
-        Called with (images done, n), once a view.
+        Called with (images done, n).
     """
-    return {
-        view: extract(
-            examples,
-            names,
-            [seen_as(backbone, view) for backbone in backbones],
-            engine=engine,
-            precisions=precisions,
-            progress=progress,
-        ).values
-        for view in views
-    }
+    found = extract(
+        examples,
+        names,
+        [seen_as(backbone, view) for view in views for backbone in backbones],
+        engine=engine,
+        precisions=tuple(precisions) * len(views),
+        progress=progress,
+    )
+    return dict(zip(views, np.split(found.values, len(views), axis=1), strict=True))
