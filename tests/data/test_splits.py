@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from regraft.data.dataset import TASK, Dataset
-from regraft.data.splits import check_no_group_straddles, folds, part_of, settle, split
+from regraft.data.splits import check_no_group_straddles, folds, part_of, settle, split, without_split
 from regraft.errors import DataError, UsageError
 
 
@@ -44,6 +44,14 @@ def test_settle():
     assert note.startswith("train, val/: val/ is the only evaluation part, so it is the test")
     with pytest.raises(DataError, match="there is no training part, only val and test"):
         settle(["val", "test"])
+
+
+def test_without_its_split_a_dataset_has_no_word_of_it():
+    parts, note = settle(["train", "train", "val"])
+    read = dataset_of([0, 1, 0]).with_split(parts, note).with_split(parts, "labels are in column 'label'")
+    whole = without_split(read)
+    assert (whole.split, whole.notes) == (None, ("labels are in column 'label'",))
+    assert len(whole) == 3
 
 
 def test_split_is_stratified_and_keeps_every_class_in_train():

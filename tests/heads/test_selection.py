@@ -4,7 +4,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from regraft.errors import DataError, UsageError
 from regraft.heads import HEADS, build_head, selection
-from regraft.heads.selection import _best, select_head
+from regraft.heads.selection import _best, best_of, select_head
 
 QUICK = ("logistic", "centroid", "knn")
 
@@ -158,3 +158,16 @@ def test_large_sets_are_compared_on_a_sample_and_the_winner_learns_from_all(
     assert (found.head.classes_[found.held_out_proba.argmax(1)] == y[found.held_out_index]).mean() > 0.9
     assert any(len(array) == 200 for array in found.head.tensors_.values())
     assert list(found.head.classes_) == ["a", "b", "c"]
+
+
+def test_the_best_of_probabilities_is_the_surest_of_the_most_accurate_and_of_equals_the_first():
+    y = np.arange(40) % 2
+    sure, doubtful, wrong = (
+        np.stack([np.where(y == 0, p, 1 - p), np.where(y == 0, 1 - p, p)], 1) for p in (0.9, 0.6, 0.1)
+    )
+    assert best_of({"wrong": wrong, "doubtful": doubtful, "sure": sure}, y) == "sure"
+    assert best_of({"first": sure, "second": sure.copy()}, y) == "first"
+    once = sure.copy()
+    once[0] = [0, 1]  # one mistake, made with certainty, costs no more than `least` allows
+    assert best_of({"doubtful": doubtful, "once": once}, y) == "doubtful"
+    assert best_of({"doubtful": doubtful, "once": once}, y, least=0.5) == "once"
