@@ -83,7 +83,7 @@ def test_data_that_teach_nothing_are_refused() -> None:
         check_classes(dataset([0, 1, 0, 1]).with_split(["train", "test", "train", "test"]))
     with pytest.raises(DataError, match="but b has none"):
         check_classes(dataset([0, 1, 2]).take([0, 2]))
-    with pytest.raises(DataError, match="The test part must have a readable image, but has none"):
+    with pytest.raises(DataError, match="The test part must have a readable example, but has none"):
         check_classes(dataset([0, 1, 0]).with_split(["train", "train", "val"]))
 
 

@@ -15,8 +15,9 @@ from regraft.errors import RegraftError, UsageError
 from regraft.finetuning.settings import Training
 from regraft.request import (
     AUTO,
-    DEFAULT,
+    DEFAULTS,
     FEW,
+    OF_STRATEGY,
     check_request,
     check_stage,
     checkpoint_folder,
@@ -89,7 +90,7 @@ def test_what_can_be_done(request_: dict[str, Any]) -> None:
 
 
 def test_every_strategy_has_a_backbone_that_exists() -> None:
-    for name in DEFAULT.values():
+    for name in {**OF_STRATEGY, **DEFAULTS}.values():
         assert get_backbones(name, weights="none")
 
 

@@ -14,6 +14,13 @@ from regraft.evidence.trust import COVERAGE
 from regraft.result import Result
 
 SHOWN_CLASSES = 50
+TASKS = {"image": "image-classification", "text": "text-classification", "audio": "audio-classification"}
+"""What the hub calls the task of each modality."""
+
+CALLED = {"image": "An image", "text": "A text", "audio": "A recording"}
+EXAMPLES = {"image": "photo.jpg", "text": "What a lovely day!", "audio": "recording.wav"}
+"""What a classifier is called with, for instance."""
+
 SPDX = {
     "apache-2.0": "apache-2.0",
     "mit": "mit",
@@ -49,14 +56,14 @@ def card(result: Result) -> str:
 
 
 def _metadata(result: Result) -> dict[str, Any]:
-    test = result.evaluations["test"]
+    test, task = result.evaluations["test"], TASKS[result.dataset.modality]
     licences = {backbone.weights.licence.lower() for backbone in result.backbones}
     known = SPDX.get(next(iter(licences))) if len(licences) == 1 else None
     metrics = [("accuracy", test.accuracy), ("f1", test.macro_f1)]
     if test.roc_auc is not None:
         metrics.append(("roc_auc", test.roc_auc))
     measured = {
-        "task": {"type": "image-classification", "name": "Image classification"},
+        "task": {"type": task, "name": task.capitalize().replace("-", " ")},
         "dataset": {"type": "custom", "name": _plain(result.dataset.name), "split": "test"},
         "metrics": [{"type": name, "value": round(value, 4)} for name, value in metrics],
     }
@@ -64,8 +71,8 @@ def _metadata(result: Result) -> dict[str, Any]:
         "license": known or "other",
         **({} if known else {"license_name": ", ".join(sorted(licences))}),
         "library_name": "regraft",
-        "pipeline_tag": "image-classification",
-        "tags": ["image-classification", "transfer-learning", "regraft"],
+        "pipeline_tag": task,
+        "tags": [task, "transfer-learning", "regraft"],
         **_base(result.backbones),
         "metrics": [name for name, _ in metrics],
         "model-index": [{"name": _plain(result.dataset.name), "results": [measured]}],
@@ -81,10 +88,11 @@ def _base(backbones: tuple[Backbone, ...]) -> dict[str, Any]:
 def _summary(result: Result) -> Iterator[str]:
     test = result.evaluations["test"]
     low, high = test.accuracy_ci95
-    how = "in cross-validation" if result.protocol == "cross-validation" else "of images it has not learnt from"
+    things = result.dataset.things
+    how = "in cross-validation" if result.protocol == "cross-validation" else f"of {things} it has not learnt from"
     yield (
-        f"An image classifier of {len(test.classes)} classes. It names {test.accuracy:.1%} (95% interval {low:.1%} to "
-        f"{high:.1%}, {test.n:,} images) {how} correctly."
+        f"{CALLED[result.dataset.modality]} classifier of {len(test.classes)} classes. It names {test.accuracy:.1%} "
+        f"(95% interval {low:.1%} to {high:.1%}, {test.n:,} {things}) {how} correctly."
     )
     yield ""
     yield f"- Strategy: {_strategy(result)}"
@@ -109,8 +117,9 @@ def _data(result: Result) -> Iterator[str]:
     yield "## Data"
     yield ""
     yield (
-        f"{len(dataset):,} images: {result.n_train:,} to learn from, {result.n_val:,} to choose by, {result.n_test:,} "
-        f"evaluated on (protocol: {result.protocol}). {len(result.skipped):,} were left out as unusable."
+        f"{dataset.count(len(dataset))}: {result.n_train:,} to learn from, {result.n_val:,} to choose by, "
+        f"{result.n_test:,} evaluated on (protocol: {result.protocol}). "
+        f"{len(result.skipped):,} were left out as unusable."
     )
     yield ""
     counts = [(name, int((dataset.y == label).sum())) for label, name in enumerate(dataset.class_names)]
@@ -143,7 +152,7 @@ def _figures(result: Result) -> Iterator[str]:
         low, high = coverage.coverage_ci95
         yield f"| coverage of the {COVERAGE:.0%} sets | {coverage.coverage:.4f} | {low:.4f} to {high:.4f} |"
     yield ""
-    yield "| class | precision | recall | F1 | images |"
+    yield f"| class | precision | recall | F1 | {result.dataset.things} |"
     yield "|---|---|---|---|---|"
     for name, of in list(test.per_class.items())[:SHOWN_CLASSES]:
         shown = " | ".join("–" if v is None else f"{v:.3f}" for v in (of.precision, of.recall, of.f1))
@@ -159,18 +168,19 @@ def _trust(result: Result) -> Iterator[str]:
 def _limits(result: Result) -> Iterator[str]:
     yield "## Known limits"
     yield ""
+    things = result.dataset.things
     found = [*result.audit.sentences(), *result.notes]
     yield from (f"- {_plain(sentence)}" for sentence in dict.fromkeys(found))
     yield (
-        "- It answers with one of its classes whatever it is shown; images unlike all it has learnt from are marked "
+        f"- It answers with one of its classes whatever it is shown; {things} unlike all it has learnt from are marked "
         "as unfamiliar, at a stated rate of false alarms, and no mark is no promise."
     )
     if result.classifier.memory is not None:
         yield (
-            f"- The file holds features of up to {PER_CLASS} training images of each class, from which much of what "
+            f"- The file holds features of up to {PER_CLASS} training {things} of each class, from which much of what "
             "they show can be guessed; keep it as secret as they are."
         )
-    yield "- The figures are about images like those of the test part, and say nothing of others."
+    yield f"- The figures are about {things} like those of the test part, and say nothing of others."
 
 
 def _use(result: Result) -> Iterator[str]:
@@ -180,7 +190,7 @@ def _use(result: Result) -> Iterator[str]:
     yield "from regraft import Classifier"
     yield ""
     yield 'classifier = Classifier.load("model.regraft")'
-    yield 'for prediction in classifier.predict(["photo.jpg"]):'
+    yield f'for prediction in classifier.predict(["{EXAMPLES[result.dataset.modality]}"]):'
     yield "    print(prediction.label, prediction.confidence, prediction.unfamiliar)"
     yield "```"
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from regraft.backbones.registry import Backbone
-from regraft.data.sources import list_images
+from regraft.data.sources import list_examples
 from regraft.errors import BundleError, DataError, UsageError
 from regraft.evaluation.calibration import Calibration
 from regraft.evaluation.conformal import Conformal
@@ -22,12 +22,11 @@ from regraft.features.extraction import Features, extract
 from regraft.features.streaming import Progress
 from regraft.heads.scoring import SCORERS
 from regraft.persistence import (
-    FITTED_ONLY,
-    VERSION,
     Bundle,
     backbone_record,
     held_weights,
     read_backbone,
+    version_of,
     write_bundle,
 )
 from regraft.prediction import Prediction
@@ -96,6 +95,11 @@ class Classifier:
     card: str = ""
 
     @property
+    def modality(self) -> str:
+        """What it names: "image", "text" or "audio"."""
+        return self.backbones[0].modality
+
+    @property
     def fitted_classes(self) -> tuple[str, ...]:
         """The classes that the head was fitted on."""
         return self.classes if self.growth is None else self.classes[: self.growth.base]
@@ -131,7 +135,7 @@ class Classifier:
 
     def features(self, sources: Any, *, engine: EngineName = "auto", progress: Progress | None = None) -> Features:
         """Return the features of images: files, folders, bytes or arrays; unreadable ones are skipped."""
-        examples, names = list_images(sources)
+        examples, names = list_examples(sources, self.modality)
         return self._extract(examples, names, engine, progress)
 
     def _extract(
@@ -210,7 +214,7 @@ class Classifier:
             If the classifier cannot give sets of that coverage.
         """
         self.check_coverage(coverage)
-        examples, names = list_images(sources)
+        examples, names = list_examples(sources, self.modality)
         features = self._extract(examples, names, engine, progress)
         unread = sorted(set(range(len(names))) - set(features.index.tolist()))
         found = {
@@ -271,7 +275,7 @@ class Classifier:
             records.append(backbone_record(backbone, self.precisions[position], self.widths[position], held))
         manifest: dict[str, Any] = {
             # Older releases know nothing of learnt classes, and are told so; all else that is new they leave aside.
-            "version": FITTED_ONLY if self.growth is None else VERSION,
+            "version": version_of(self.backbones, self.growth is not None),
             "classes": list(self.classes),
             "backbones": records,
             "head": {"name": self.head, "settings": self.settings},

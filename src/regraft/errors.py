@@ -13,8 +13,20 @@ class DataError(RegraftError):
     """The labelled data cannot be used as they are."""
 
 
-class UnreadableImage(DataError):
-    """One image cannot be decoded; the message is the reason, without the image's name."""
+class Unreadable(DataError):
+    """One example cannot be decoded; the message is the reason, without the example's name."""
+
+
+class UnreadableImage(Unreadable):
+    """One image cannot be decoded."""
+
+
+class UnreadableText(Unreadable):
+    """One text cannot be read."""
+
+
+class UnreadableSound(Unreadable):
+    """One recording cannot be decoded."""
 
 
 class WeightsError(RegraftError):

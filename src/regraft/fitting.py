@@ -13,7 +13,8 @@ import numpy as np
 
 from regraft.auditing.auditing import examine
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import Pool, get_backbones
+from regraft.backbones.registry import AUTO as USUAL
+from regraft.backbones.registry import get_backbones
 from regraft.card import card
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
@@ -25,7 +26,6 @@ from regraft.protocol import check_classes, check_skipped, describe, few_shots, 
 from regraft.proving import classifier_of, prove
 from regraft.request import (
     AUTO,
-    DEFAULT,
     FEW,
     Split,
     Strategy,
@@ -33,6 +33,7 @@ from regraft.request import (
     check_request,
     check_stage,
     checkpoint_folder,
+    default_backbone,
     has_few,
     heads_of,
     held_together,
@@ -43,6 +44,7 @@ from regraft.request import (
 from regraft.result import Epoch, Result
 from regraft.strategies.frozen import frozen
 from regraft.strategies.job import Job
+from regraft.strategies.layer import choosable, choose_layer
 from regraft.strategies.run import run
 from regraft.strategies.seen import see
 
@@ -60,7 +62,8 @@ def fit(
     weights: str | Path | None = None,
     image_size: int | None = None,
     resize: Resize | None = None,
-    pool: Pool = "avg",
+    pool: str = USUAL,
+    layer: str | None = None,
     pixels: Pixels = "weights",
     head: str = "auto",
     units: Sequence[int] | None = None,
@@ -71,7 +74,7 @@ def fit(
     test_size: float = 0.2,
     split: Split = "random",
     seed: int = 0,
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
     images: str | Path | None = None,
@@ -109,8 +112,11 @@ def fit(
         Input size in pixels; default: the backbone's own.
     resize : {"crop", "stretch"}, optional
         How an image becomes a square; default: as the weights expect.
-    pool : {"avg", "max", "none", "scores"}
-        How the last feature map becomes a vector.
+    pool : {"auto", "avg", "max", "time", "thirds", "first", "none", "scores"}
+        How the last feature map becomes a vector; "auto" is the modality's usual way, and with `layer` "auto" chosen.
+    layer : str, optional
+        The stage whose output is taken for the last feature map, such as "blocks.3"; "auto" chooses it, and the
+        pooling, by cross-validation on the training part, as is done for recordings where neither is named.
     pixels : {"weights", "0..1", "-1..1"}
         How pixels are scaled; default: as the weights expect.
     head : {"auto", "prototype", "logistic", "centroid", "knn", "mlp"}
@@ -135,7 +141,7 @@ def fit(
         How it is held out: at random, or in blocks of neighbouring examples, which stay together.
     seed : int
         Of every random choice.
-    image_column, label_column, group_column : str, optional
+    column, label_column, group_column : str, optional
         Columns of a table; images of one group never straddle a split.
     images : path, optional
         Where a table's images are.
@@ -169,20 +175,27 @@ def fit(
     started, clock = time.perf_counter(), time.monotonic()
     check_request(strategy, training, budget, test_size, seed, head, checkpoints, resume, shots, unlabelled)
     heads = heads_of(head, {"units": units, "dropout": dropout, "batch_norm": batch_norm}, few=shots is not None)
-    names = backbone or DEFAULT[strategy]
-    weights = "none" if strategy == "scratch" else weights
-    backbones = get_backbones(names, weights=weights, image_size=image_size, resize=resize, pool=pool, pixels=pixels)
-    check_stage(backbones, training)
     folder = checkpoint_folder(checkpoints, resume)
     dataset = read_source(
         data,
         labels=labels,
-        image_column=image_column,
+        column=column,
         label_column=label_column,
         group_column=group_column,
         images=images,
         label_from_name=label_from_name,
     )
+    backbones = get_backbones(
+        backbone or default_backbone(strategy, dataset.modality),
+        modality=dataset.modality,
+        weights="none" if strategy == "scratch" else weights,
+        image_size=image_size,
+        resize=resize,
+        pool=pool,
+        layer=layer,
+        pixels=pixels,
+    )
+    check_stage(backbones, training)
     check_classes(dataset)
     dataset = held_together(dataset, split)
     read = time.perf_counter()
@@ -193,6 +206,20 @@ def fit(
     say = announce or (lambda sentence: None)
     for sentence in describe(dataset, protocol):
         say(sentence)
+    chosen: list[str] = []
+    # Under cross-validation every example is tested, so that none is left to choose by: the usual layer is taken.
+    if strategy != "scratch" and protocol != "cross-validation" and choosable(backbones, pool, layer):
+        layers = choose_layer(
+            dataset,
+            backbones,
+            pool=pool,
+            seed=seed,
+            engine=engine,
+            skip_unreadable=skip_unreadable,
+            progress=progress,
+        )
+        backbones = layers.backbones
+        chosen.append(layers.sentence())
     seen = see(
         dataset,
         backbones,
@@ -209,7 +236,7 @@ def fit(
     check_skipped(len(dataset) + len(dataset.skipped), all_skipped, skip_unreadable)
     dataset = replace(dataset.take(seen.index), skipped=all_skipped)
     check_classes(dataset)
-    warned = [*seen.notes, *seen.warnings(dataset)]
+    warned = [*chosen, *seen.notes, *seen.warnings(dataset)]
     few = shots is not None or (strategy == "probe" and head == "auto" and has_few(dataset))
     heads = FEW if few and head == "auto" else heads
     overlap = None
@@ -317,9 +344,16 @@ def fit(
         command=command or _call(data, dataset),
         created=classifier.info["created"],
         settings={
-            "image_size": [b.preprocessing.size for b in backbones],
-            "resize": [b.preprocessing.resize for b in backbones],
-            "pool": pool,
+            **(
+                {}
+                if dataset.modality == "text"
+                else {
+                    "image_size": [b.preprocessing.size for b in backbones],
+                    "resize": [b.preprocessing.resize for b in backbones],
+                }
+            ),
+            "pool": [b.pool for b in backbones],
+            "layer": [b.layer for b in backbones],
             **({"test_size": test_size} if shots is None else {"shots": shots}),
             **({"views": list(outcome.views)} if few else {}),
             "split": split,

@@ -7,19 +7,27 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from regraft.backbones.encoders import PackagedEncoder, TextBackbone, TextPreprocessing
 from regraft.backbones.preprocessing import Preprocessing
 from regraft.backbones.registry import POOLS, VOUCHED, Backbone
+from regraft.backbones.text import PACKAGE as ENCODER_PACKAGE
 from regraft.backbones.weights import HeldWeights, HubWeights, UrlWeights, Weights
+from regraft.backbones.word_vectors import ARCHITECTURE as WORD_VECTORS
+from regraft.backbones.word_vectors import WordVectorBackbone, from_held
+from regraft.data.dataset import NOUNS
 from regraft.errors import BundleError
 
 FORMAT = "regraft"
-VERSION = 3
+VERSION = 4
+"""Texts, recordings, and layers below the last."""
+GROWN = 3
+"""The version of what the release before reads as well: images, with classes that were learnt after the fit."""
 FITTED_ONLY = 2
 """The version of what older releases read as well: a classifier whose classes are all its head's."""
 
@@ -201,7 +209,10 @@ def held_weights(backbone: Backbone) -> bytes | None:
         return None
     if isinstance(backbone.weights, HeldWeights):
         return backbone.weights.fetch().read_bytes()
-    return packed({name: tensor.numpy() for name, tensor in backbone.build().state_dict().items()})
+    if isinstance(backbone, WordVectorBackbone):
+        return backbone.held()
+    beside = backbone.carried() if isinstance(backbone, TextBackbone) else {}
+    return packed({name: tensor.numpy() for name, tensor in backbone.build().state_dict().items()} | beside)
 
 
 def backbone_record(backbone: Backbone, precision: str, width: int, held: bytes | None) -> dict[str, Any]:
@@ -234,7 +245,16 @@ def backbone_record(backbone: Backbone, precision: str, width: int, held: bytes 
         "precision": precision,
         "width": width,
         "weights": where,
+        **({} if backbone.layer is None else {"layer": backbone.layer}),
+        **({} if backbone.sound is None else {"sound": backbone.sound.to_dict()}),
     }
+
+
+def version_of(backbones: Sequence[Backbone], grown: bool) -> int:
+    """Return the least version of the format that has all that a classifier has."""
+    if any(b.modality != "image" or b.layer is not None or b.pool in ("time", "thirds") for b in backbones):
+        return VERSION
+    return GROWN if grown else FITTED_ONLY
 
 
 def read_backbone(bundle: Bundle, position: int) -> Backbone:
@@ -258,8 +278,15 @@ def read_backbone(bundle: Bundle, position: int) -> Backbone:
             f"but {weights.source} has others ({weights.sha256()[:12]}...); install the release it was made with, "
             "or fit anew."
         )
-    if record["pool"] not in POOLS or record["modality"] != "image":
+    if record["pool"] not in POOLS or record["modality"] not in NOUNS:
         raise ValueError(f"pool {record['pool']!r}, modality {record['modality']!r}")
+    if record["modality"] == "text":
+        return _text_backbone(weights, record)
+    from regraft.backbones.spectrogram import Spectrogram
+
+    sound = record.get("sound")
+    if (record["modality"] == "audio") != (sound is not None):
+        raise ValueError(f"modality {record['modality']!r}, sound {sound!r}")
     return Backbone(
         name=str(record["name"]),
         architecture=_network_name(record["architecture"]),
@@ -270,6 +297,23 @@ def read_backbone(bundle: Bundle, position: int) -> Backbone:
         top1=None if record["top1"] is None else float(record["top1"]),
         pool=record["pool"],
         modality=record["modality"],
+        layer=None if record.get("layer") is None else _network_name(record["layer"]),
+        sound=None if sound is None else Spectrogram.from_dict(sound),
+    )
+
+
+def _text_backbone(weights: Weights, record: dict[str, Any]) -> Backbone:
+    if record["architecture"] == WORD_VECTORS:
+        return from_held(weights, record)
+    return TextBackbone(
+        name=str(record["name"]),
+        architecture=str(record["architecture"]),
+        feature_dim=int(record["feature_dim"]),
+        preprocessing=TextPreprocessing.from_dict(record["preprocessing"]),
+        weights=weights,
+        parameters=float(record["parameters"]),
+        pool=record["pool"],
+        layer=None if record.get("layer") is None else _network_name(record["layer"]),
     )
 
 
@@ -302,6 +346,8 @@ def _weights(bundle: Bundle, position: int, part: dict[str, Any]) -> Weights:
     kind = part["kind"]
     if kind == "package":
         # Only packages that we vouch for: looking for any other would let a file choose what is imported.
+        if part["package"] == ENCODER_PACKAGE:
+            return PackagedEncoder()
         for backbone in VOUCHED:
             if backbone.weights.to_dict().get("package") == part["package"]:
                 return backbone.weights

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import DEFAULT_BACKBONE, Pool, get_backbones
+from regraft.backbones.registry import AUTO, get_backbones
 from regraft.classifier import Classifier
 from regraft.data.dataset import Skipped
-from regraft.data.sources import list_images, read_source
+from regraft.data.modality import check_modality, of_examples
+from regraft.data.sources import list_examples, read_source
 from regraft.errors import DataError
 from regraft.evaluation import metrics
 from regraft.features.engines import EngineName
@@ -30,7 +31,7 @@ def evaluate(
     data: Any,
     labels: Any = None,
     *,
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     images: str | Path | None = None,
     label_from_name: bool = False,
@@ -43,7 +44,7 @@ def evaluate(
     Parameters
     ----------
     classifier : Classifier
-    data, labels, image_column, label_column, images, label_from_name, skip_unreadable, engine, progress
+    data, labels, column, label_column, images, label_from_name, skip_unreadable, engine, progress
         As in `fit`.
 
     Returns
@@ -59,11 +60,12 @@ def evaluate(
     dataset = read_source(
         data,
         labels=labels,
-        image_column=image_column,
+        column=column,
         label_column=label_column,
         images=images,
         label_from_name=label_from_name,
     )
+    check_modality(dataset.modality, classifier.modality, dataset.name)
     total = len(dataset) + len(dataset.skipped)
     if dataset.split is not None and len(dataset.part("test")):
         dataset = dataset.take(dataset.part("test"))
@@ -71,7 +73,7 @@ def evaluate(
     if unknown:
         raise DataError(
             f"The data may only have the classifier's classes ({', '.join(classifier.classes[:10])}), "
-            f"but have {', '.join(unknown[:5])}; rename or leave out those images, or fit anew."
+            f"but have {', '.join(unknown[:5])}; rename or leave out those {dataset.things}, or fit anew."
         )
     features = extract(
         dataset.examples,
@@ -86,7 +88,7 @@ def evaluate(
     check_skipped(total, skipped, skip_unreadable)
     dataset = dataset.take(features.index)
     if not len(dataset):
-        raise DataError("There must be at least one readable image to evaluate on, but there is none.")
+        raise DataError(f"There must be readable {dataset.things} to evaluate on, but there are none.")
     order = np.array([classifier.classes.index(name) for name in dataset.class_names])
     probabilities = classifier.score(features.values)
     return Evaluated(
@@ -102,11 +104,12 @@ def evaluate(
 def embed(
     data: Any,
     *,
-    backbone: str = DEFAULT_BACKBONE,
+    backbone: str | None = None,
     weights: str | Path | None = None,
     image_size: int | None = None,
     resize: Resize | None = None,
-    pool: Pool = "avg",
+    pool: str = AUTO,
+    layer: str | None = None,
     pixels: Pixels = "weights",
     skip_unreadable: bool = False,
     engine: EngineName = "auto",
@@ -116,7 +119,7 @@ def embed(
 
     Parameters
     ----------
-    data, backbone, weights, image_size, resize, pool, pixels, skip_unreadable, engine, progress
+    data, backbone, weights, image_size, resize, pool, layer, pixels, skip_unreadable, engine, progress
         As in `fit`; `data` may also be images without labels.
 
     Returns
@@ -128,20 +131,32 @@ def embed(
     RegraftError
         As in `fit`.
     """
-    backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool, pixels=pixels)
     labels: tuple[str, ...] | None = None
     skipped: tuple[Skipped, ...] = ()
     try:
         dataset = read_source(data)
         examples, names, skipped = dataset.examples, dataset.names, dataset.skipped
+        modality = dataset.modality
         labels = tuple(dataset.class_names[i] for i in dataset.y)
     except DataError:
-        found, called = list_images(data)
+        found, called = list_examples(data)
         examples, names = found, tuple(called)
+        modality = of_examples(examples)
+    backbones = get_backbones(
+        backbone,
+        modality=modality,
+        weights=weights,
+        image_size=image_size,
+        resize=resize,
+        pool=pool,
+        layer=layer,
+        pixels=pixels,
+    )
     features = extract(examples, names, backbones, engine=engine, skip_unreadable=skip_unreadable, progress=progress)
     return Embedded(
         names=tuple(names[i] for i in features.index),
         features=features,
         labels=None if labels is None else tuple(labels[i] for i in features.index),
         skipped=skipped + features.skipped,
+        modality=modality,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from regraft.data.dataset import SPLITS, Dataset, Skipped
+from regraft.data.dataset import NOUNS, SPLITS, Dataset, Skipped
 from regraft.data.splits import check_no_group_straddles, split
 from regraft.errors import DataError
 from regraft.evaluation.episodes import check_shots, draw
@@ -76,7 +76,7 @@ def few_shots(dataset: Dataset, shots: int, seed: int) -> tuple[Dataset, str]:
     drawn = draw(dataset.y, shots, np.random.default_rng(seed), class_names=names, pool=pool)
     test = untouched(dataset, drawn)
     kept = np.union1d(drawn, test)
-    drawn_as = "1 image of each class was" if shots == 1 else f"{shots} images of each class were"
+    drawn_as = f"{dataset.count(1)} of each class was" if shots == 1 else f"{shots} {dataset.things} of each class were"
     note = f"{drawn_as} drawn to learn from, and {len(test):,} others are the test"
     chosen = dataset.take(kept).with_split(np.where(np.isin(kept, drawn), "train", "test"), note)
     return chosen, "given" if own else "holdout"
@@ -95,7 +95,8 @@ def untouched(dataset: Dataset, learnt: npt.NDArray[np.int64]) -> npt.NDArray[np
         tested = tested[~np.isin(dataset.groups[tested], dataset.groups[learnt])]
     if not len(tested):
         raise DataError(
-            "Some images must be left to test on, but all are of groups that are learnt from; ask for fewer --shots."
+            f"Some {dataset.things} must be left to test on, but all are of groups that are "
+            "learnt from; ask for fewer --shots."
         )
     return tested
 
@@ -106,7 +107,7 @@ def describe(dataset: Dataset, protocol: str) -> list[str]:
     order = np.argsort(-counts, kind="stable")
     listed = ", ".join(f"{dataset.class_names[i]} {counts[i]}" for i in order[:12])
     more = f", and {len(order) - 12} more" if len(order) > 12 else ""
-    sentences = [f"{len(dataset):,} images in {len(counts)} classes: {listed}{more}."]
+    sentences = [f"{dataset.count(len(dataset))} in {len(counts)} classes: {listed}{more}."]
     if protocol == "cross-validation":
         sentences.append(f"Too few for a test part of {SMALLEST_TEST}: evaluated by cross-validation in {FOLDS} folds.")
     else:
@@ -120,7 +121,7 @@ def check_skipped(total: int, skipped: tuple[Skipped, ...], allowed: bool) -> No
     if len(skipped) > MAXIMUM_UNREADABLE * total and not allowed:
         listed = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
         raise DataError(
-            f"At most 5% of the images may be unusable, but {len(skipped)} of {total} are ({listed}); "
+            f"At most 5% of the examples may be unusable, but {len(skipped)} of {total} are ({listed}); "
             "mend or remove them, or go on without them with --skip-unreadable."
         )
 
@@ -131,15 +132,15 @@ def check_classes(dataset: Dataset) -> None:
     if len(present) < 2:
         only = f", only {dataset.class_names[present[0]]!r}" if len(present) else ""
         raise DataError(
-            f"There must be images of at least two classes, but there are {len(dataset)} readable images "
-            f"of {len(present)}{only}; add images of another class."
+            f"There must be {dataset.things} of at least two classes, but there are {len(dataset)} readable "
+            f"{dataset.things} of {len(present)}{only}; add {dataset.things} of another class."
         )
     train = set(dataset.y[dataset.part("train")].tolist())
     missing = [name for i, name in enumerate(dataset.class_names) if i not in train]
     if missing:
         raise DataError(
-            f"Every class must have a readable training image, but {', '.join(missing[:5])} has none; "
-            "add some, or remove the class."
+            f"Every class must have a readable training {NOUNS[dataset.modality][0]}, but "
+            f"{', '.join(missing[:5])} has none; add some, or remove the class."
         )
     if dataset.split is not None and not len(dataset.part("test")):
-        raise DataError("The test part must have a readable image, but has none; add some, or let it be split anew.")
+        raise DataError("The test part must have a readable example, but has none; add some, or let it be split anew.")

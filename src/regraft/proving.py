@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
 from regraft import __version__
 from regraft.classifier import Classifier
-from regraft.control import against_pixels
+from regraft.control import against_raw
 from regraft.data.dataset import Dataset
 from regraft.data.looks import Looks
 from regraft.evaluation.metrics import Evaluation
+from regraft.evaluation.strange_sounds import strange_sounds
+from regraft.evaluation.strange_texts import strange_texts
 from regraft.evaluation.strangers import strangers
 from regraft.evidence.evidence import Evidence, gather
 from regraft.evidence.trust import Learnt, Trust, trust
@@ -98,12 +102,11 @@ def prove(
         protocol=protocol,
         features=None if protocol == "cross-validation" else outcome.test_features,
         strangers={} if trusted.familiarity is None else _strangers(dataset, outcome, engine),
-        control=against_pixels(
-            dataset, looks.thumbnails, protocol, outcome.test_index, outcome.test_probabilities, seed, few=few
-        )
+        control=against_raw(dataset, looks, protocol, outcome.test_index, outcome.test_probabilities, seed, few=few)
         if transfers
         else None,
         seed=seed,
+        things=dataset.things,
     )
     of_val = outcome.val_probabilities
     return Proven(trusted, apply(outcome.test_probabilities), None if of_val is None else apply(of_val), evidence)
@@ -142,10 +145,10 @@ def _features(
 
 
 def _strangers(dataset: Dataset, outcome: Outcome, engine: EngineName) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return other pictures by kind: their features, and what the head says of them."""
-    pictures, names = strangers(dataset)
+    """Return other examples by kind: their features, and what the head says of them."""
+    examples, names = _strange(dataset)
     found = extract(
-        pictures, names, outcome.fitted.backbones, engine=engine, precisions=outcome.precisions, skip_unreadable=True
+        examples, names, outcome.fitted.backbones, engine=engine, precisions=outcome.precisions, skip_unreadable=True
     )
     kinds: dict[str, list[int]] = defaultdict(list)
     for row, position in enumerate(found.index.tolist()):
@@ -153,6 +156,12 @@ def _strangers(dataset: Dataset, outcome: Outcome, engine: EngineName) -> dict[s
     fitted = outcome.fitted
     said = SCORERS[fitted.head](found.values, fitted.tensors, fitted.settings)
     return {kind: (found.values[rows], said[rows]) for kind, rows in kinds.items()}
+
+
+def _strange(dataset: Dataset) -> tuple[Sequence[Any], list[str]]:
+    if dataset.modality == "text":
+        return strange_texts()
+    return strange_sounds() if dataset.modality == "audio" else strangers(dataset)
 
 
 def classifier_of(
@@ -186,6 +195,7 @@ def classifier_of(
         info={
             "data": dataset.name,
             "images": len(dataset),
+            "modality": dataset.modality,
             "protocol": protocol,
             "strategy": strategy,
             "test": {"n": test.n, "accuracy": test.accuracy, "accuracy_ci95": list(test.accuracy_ci95)},

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from regraft.auditing.order import blocks
-from regraft.backbones.registry import DEFAULT_BACKBONE, Backbone
+from regraft.backbones.registry import DEFAULTS, Backbone
 from regraft.data.dataset import Dataset
 from regraft.errors import RegraftError, UsageError
 from regraft.features.cache import source_folder
@@ -27,14 +27,15 @@ GENEROUS = 6.0
 BLOCKS = 10
 """So many blocks of neighbouring examples are kept together."""
 
-DEFAULT = {
-    "probe": DEFAULT_BACKBONE,
-    "auto": DEFAULT_BACKBONE,
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+
+OF_STRATEGY = {
     # Fine-tuned, Lite2 is the best of the three, and differs from Lite0 the most.
-    "finetune": "tf_efficientnet_lite0+tf_efficientnet_lite2",
-    "scratch": "cnn4",
+    ("finetune", "image"): "tf_efficientnet_lite0+tf_efficientnet_lite2",
+    ("scratch", "image"): "cnn4",
+    ("scratch", "audio"): "cnn4",
 }
-"""The backbones of each strategy."""
+"""The backbones of a strategy and a modality, where they are not the modality's own."""
 
 AUTO: dict[str, dict[str, Any]] = {"logistic": {}, "centroid": {}, "knn": {}}
 """The heads that are compared where none is named."""
@@ -89,8 +90,8 @@ def check_request(
             f"--shots is for a head on frozen features, but --strategy is {strategy}; a few images a class cannot "
             "train a network: leave one of the two out."
         )
-    if strategy not in DEFAULT:
-        raise UsageError(f"--strategy must be one of {', '.join(DEFAULT)}, not {strategy!r}.")
+    if strategy not in STRATEGIES:
+        raise UsageError(f"--strategy must be one of {', '.join(STRATEGIES)}, not {strategy!r}.")
     if not 0 < test_size < 1:
         raise UsageError(f"--test-size must be a share between 0 and 1, not {test_size}.")
     if seed < 0:
@@ -121,6 +122,22 @@ def check_request(
         )
 
 
+def default_backbone(strategy: str, modality: str) -> str:
+    """Return the backbones of a strategy where none is named.
+
+    Raises
+    ------
+    UsageError
+        If nothing suits.
+    """
+    if strategy == "scratch" and modality == "text":
+        raise UsageError(
+            "--strategy scratch is for images and recordings: with texts, the control that learnt nothing before is "
+            "TF-IDF with logistic regression, which every fit shows; leave it out, or use --weights none."
+        )
+    return OF_STRATEGY.get((strategy, modality), DEFAULTS[modality])
+
+
 def held_together(dataset: Dataset, split: str) -> Dataset:
     """Return the data with what must not straddle a split: blocks of neighbours, where they are asked for.
 
@@ -134,13 +151,13 @@ def held_together(dataset: Dataset, split: str) -> Dataset:
     if split == "blocks" and dataset.split is not None:
         raise UsageError(
             "--split blocks is for data without a split of their own, but these have one; leave it out, or give the "
-            "images as one folder."
+            "data as one folder."
         )
     if split == "blocks" and dataset.groups is not None:
         raise UsageError("--split blocks and --group-column exclude each other; the groups are kept together anyway.")
     if split == "random":
         return dataset
-    note = f"{BLOCKS} blocks of neighbouring images are kept together"
+    note = f"{BLOCKS} blocks of neighbouring {dataset.things} are kept together"
     return replace(dataset, groups=blocks(dataset, BLOCKS), notes=(*dataset.notes, note))
 
 

@@ -13,7 +13,7 @@ from regraft import __version__
 from regraft.auditing.findings import Audit
 from regraft.backbones.registry import Backbone
 from regraft.classifier import Classifier
-from regraft.data.dataset import Dataset, Skipped
+from regraft.data.dataset import NOUNS, Dataset, Skipped
 from regraft.evaluation.metrics import Evaluation
 from regraft.evidence.evidence import Evidence
 from regraft.features.extraction import Features
@@ -290,7 +290,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Embedded:
-    """Features of images, for use elsewhere.
+    """Features of images, texts or recordings, for use elsewhere.
 
     Parameters
     ----------
@@ -300,10 +300,17 @@ class Embedded:
     labels : tuple of str or None
         Where the source has labels.
     skipped : tuple of Skipped
-        Images that cannot be used, and why.
+        What cannot be used, and why.
+    modality : {"image", "text", "audio"}
     """
 
     names: tuple[str, ...]
     features: Features
     labels: tuple[str, ...] | None
     skipped: tuple[Skipped, ...]
+    modality: str = "image"
+
+    @property
+    def things(self) -> str:
+        """What people call them: images, texts or recordings."""
+        return NOUNS[self.modality][1]

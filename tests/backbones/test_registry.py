@@ -238,7 +238,7 @@ def test_an_unknown_tag_is_answered_with_the_known_ones():
     [
         ({"names": "resnet18+resnet18"}, "name each network once"),
         ({"names": "resnet18+vgg16", "weights": "w.pth"}, "belongs to one backbone.*names 2"),
-        ({"pool": "sum"}, "--pool must be avg, max, none or scores, not 'sum'"),
+        ({"pool": "sum"}, "--pool must be auto, avg, max, time, thirds, first, none or scores, not 'sum'"),
         ({"pixels": "0..255"}, r"--pixels must be weights, 0\.\.1 or -1\.\.1, not '0\.\.255'"),
         ({"resize": "squash"}, "--resize must be crop or stretch, not 'squash'"),
         ({"image_size": 31}, "--image-size must be from 32 to 2048 pixels, not 31"),

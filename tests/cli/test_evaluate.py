@@ -40,7 +40,7 @@ def test_json_is_all_that_is_on_stdout(
 def test_a_table_with_columns_of_its_own(cli: Cli, saved: Path, colours: Path, tmp_path: Path) -> None:
     rows = [f"{f.relative_to(colours)};{f.parent.name};x" for f in sorted(colours.rglob("*.jpg"))]
     (tmp_path / "t.csv").write_text("\n".join(["where;what;other", *rows]))
-    options = ("--image-column", "where", "--label-column", "what", "--images", colours)
+    options = ("--column", "where", "--label-column", "what", "--images", colours)
     assert "accuracy           1.0000" in cli("evaluate", saved, tmp_path / "t.csv", *options).out
 
 

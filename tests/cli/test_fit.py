@@ -58,7 +58,7 @@ def csv_table(colours: Path, place: Path) -> tuple[Path, tuple[object, ...]]:
 def tsv_table(colours: Path, place: Path) -> tuple[Path, tuple[object, ...]]:
     rows = [f"{f}\t{f.parent.name}\tx" for f in colours.rglob("*.jpg")]
     (place / "t.tsv").write_text("\n".join(["where\twhat\tother", *rows]))
-    return place / "t.tsv", ("--image-column", "where", "--label-column", "what")
+    return place / "t.tsv", ("--column", "where", "--label-column", "what")
 
 
 def parquet_table(colours: Path, place: Path) -> tuple[Path, tuple[object, ...]]:

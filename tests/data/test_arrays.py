@@ -47,7 +47,7 @@ def test_labels_of_any_kind(labels):
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (np.zeros((2, 4, 4), np.uint8), None, "images from Python need labels"),
+        (np.zeros((2, 4, 4), np.uint8), None, "examples from Python need labels"),
         (np.zeros((2, 4, 4), np.uint8), ["a"], r"one value for each of the 2 images, and have the shape \(1,\)"),
         (np.zeros((2, 4, 4), np.uint8), np.zeros((2, 3)), r"have the shape \(2, 3\)"),
         (np.full((2, 4, 4), 200.0), ["a", "b"], "float64 from 200 to 200: scale them first"),
@@ -59,10 +59,14 @@ def test_labels_of_any_kind(labels):
         (np.zeros((2, 3, 9, 9), np.uint8), ["a", "b"], r"has \(2, 3, 9, 9\): move the channels to the end"),
         (np.zeros((2, 4), np.uint8), ["a", "b"], r"images must have the shape \(n, height, width\)"),
         ([np.zeros(4, np.uint8)], ["a"], r"image 0 must have the shape \(height, width\)"),
-        ([], [], "there are no images"),
-        ([b"x", 3.5], ["a", "b"], "image 1 must be a path, encoded bytes or an array, and is float"),
-        ([io.BytesIO()], ["a"], "image 0 must be .*, and is BytesIO"),
-        ([Image.new("P", (2, 2))], ["a"], "image 0 must be .*, and is Image"),
+        ([], [], "there are no examples"),
+        (
+            [b"x", 3.5],
+            ["a", "b"],
+            "example 1 must be a path, a text, encoded bytes, an array, or samples and their rate, and is float",
+        ),
+        ([io.BytesIO()], ["a"], "example 0 must be .*, and is BytesIO"),
+        ([Image.new("P", (2, 2))], ["a"], "example 0 must be .*, and is Image"),
         (7, [1], "images must be an array or a list of paths, bytes or arrays, and are int"),
     ],
 )

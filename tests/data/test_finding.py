@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from regraft.data.finding import Finder, find_images, find_labels, find_split, named
+from regraft.data.finding import Finder, find_files, find_labels, find_split, named
 from regraft.data.listing import list_folder
 from regraft.errors import DataError
 
@@ -25,9 +25,9 @@ def test_each_folder_is_listed_once(pictures, monkeypatch):
     root = pictures("a.jpg", "b.jpg")
     listed = []
 
-    def counted(folder):
+    def counted(folder, extensions):
         listed.append(folder)
-        return list_folder(folder)
+        return list_folder(folder, extensions)
 
     monkeypatch.setattr("regraft.data.finding.list_folder", counted)
     finder = Finder(root)
@@ -38,27 +38,29 @@ def test_each_folder_is_listed_once(pictures, monkeypatch):
 def test_the_image_column_by_name_by_value_and_by_request(pictures):
     table = pictures("1.jpg", "2.jpg") / "t.csv"
     by_name = {"id": ["7", "8"], "image": ["1.jpg", "2.jpg"]}
-    assert find_images(table, by_name, None, None)[1] == "image"
-    assert find_images(table, {"id": ["1", "2"], "image": ["x", "y"]}, None, None)[1] == "id"
-    assert find_images(table, {"snap": ["1", "2"], "kind": ["a", "b"]}, None, None)[1] == "snap"
-    assert find_images(table, by_name, "id", None)[1] == "id"
-    with pytest.raises(DataError, match="holds the image is not obvious: it has the columns 'text', 'label'"):
-        find_images(table, {"text": ["x"], "label": ["y"]}, None, None)
+    assert find_files(table, by_name, None, None)[1] == "image"
+    assert find_files(table, {"id": ["1", "2"], "image": ["x", "y"]}, None, None)[1] == "id"
+    assert find_files(table, {"snap": ["1", "2"], "kind": ["a", "b"]}, None, None)[1] == "snap"
+    assert find_files(table, by_name, "id", None)[1] == "id"
+    with pytest.raises(
+        DataError, match="holds the images, texts or recordings is not obvious: it has the columns 'text', 'label'"
+    ):
+        find_files(table, {"text": ["x"], "label": ["y"]}, None, None)
 
 
 def test_the_one_folder_beside_the_table_is_taken(pictures):
     root = pictures("photos/1.jpg", "photos/2.jpg", "other/9.jpg")
-    finder, column, notes = find_images(root / "t.csv", {"id": ["1", "2"]}, None, None)
+    finder, column, notes = find_files(root / "t.csv", {"id": ["1", "2"]}, None, None)
     assert (finder.base, column, notes) == (root / "photos", "id", ["images are those in photos/"])
     pictures("more/1.jpg", "more/2.jpg")
     with pytest.raises(DataError, match="could be those in more/ and photos/: say which with --images"):
-        find_images(root / "t.csv", {"id": ["1", "2"]}, None, None)
-    assert find_images(root / "t.csv", {"id": ["1", "2"]}, None, root / "more")[0].base == root / "more"
+        find_files(root / "t.csv", {"id": ["1", "2"]}, None, None)
+    assert find_files(root / "t.csv", {"id": ["1", "2"]}, None, root / "more")[0].base == root / "more"
 
 
 def test_a_folder_of_images_must_exist():
     with pytest.raises(DataError, match="there is no folder nowhere: give --images"):
-        find_images(Path("t.csv"), {"id": ["1"]}, None, Path("nowhere"))
+        find_files(Path("t.csv"), {"id": ["1"]}, None, Path("nowhere"))
 
 
 def test_the_label_column():

@@ -13,7 +13,7 @@ def test_a_folder_is_listed_sorted_and_without_hidden_files(pictures):
     (root / "gone.jpg").symlink_to(root / "nowhere.jpg")
     (root / "self.jpg").symlink_to(root / "self.jpg")
     found = list_folder(root)
-    assert (found.folders, found.images) == (["sub"], ["a.png", "b.JPG"])
+    assert (found.folders, found.files) == (["sub"], ["a.png", "b.JPG"])
     assert (found.broken, found.others) == (["gone.jpg", "self.jpg"], ["notes.txt"])
 
 

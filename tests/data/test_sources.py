@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from regraft.data.sources import list_images, read_source
+from regraft.data.sources import list_examples, read_source
 from regraft.errors import DataError, UsageError
 
 DATA = Path(os.environ.get("REGRAFT_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -49,9 +49,9 @@ def test_labels_from_names(pictures):
 def test_a_table_and_its_options(pictures):
     root = pictures("i/1.jpg", "i/2.jpg")
     (root / "t.csv").write_text("a,b,c,d\n1,x,u,g\n2,y,v,h\n")
-    dataset = read_source(root / "t.csv", image_column="a", label_column="c", group_column="d", images=str(root / "i"))
+    dataset = read_source(root / "t.csv", column="a", label_column="c", group_column="d", images=str(root / "i"))
     assert (dataset.class_names, dataset.groups.tolist()) == (("u", "v"), ["g", "h"])
-    assert read_source(root, image_column="a", label_column="b").class_names == ("x", "y")
+    assert read_source(root, column="a", label_column="b").class_names == ("x", "y")
 
 
 @pytest.mark.parametrize("layout", ["images/{}.jpg", "{}.jpg", "train/{}.jpg"])
@@ -119,7 +119,7 @@ def test_arrays_and_lists(classes):
 def test_single_files_are_refused(tmp_path, extension):
     (tmp_path / f"x{extension}").write_bytes(b"")
     what = "image" if extension == ".jpg" else "file"
-    with pytest.raises(DataError, match=f"is one {what}, and labelled images are needed: give a folder"):
+    with pytest.raises(DataError, match=f"is one {what}, and labelled examples are needed: give a folder"):
         read_source(tmp_path / f"x{extension}")
 
 
@@ -141,8 +141,8 @@ def test_options_that_mean_nothing_are_refused(classes, tmp_path):
         read_source(file.parent, group_column="x")
     with pytest.raises(UsageError, match="--label-from-name means nothing for a table"):
         read_source(classes / "t.csv", label_from_name=True)
-    with pytest.raises(UsageError, match="--image-column means nothing for images from Python"):
-        read_source([b""], labels=[1], image_column="x")
+    with pytest.raises(UsageError, match="--column means nothing for examples from Python"):
+        read_source([b""], labels=[1], column="x")
     with pytest.raises(UsageError, match="labels belong to arrays and lists"):
         read_source(classes, labels=[1])
     with pytest.raises(UsageError, match="a Dataset has its own labels"):
@@ -152,33 +152,33 @@ def test_options_that_mean_nothing_are_refused(classes, tmp_path):
 def test_list_a_folder_and_files(pictures):
     root = pictures("2.jpg", "sub/1.jpg", "sub/deep/3.png")
     (root / "gone.jpg").symlink_to("nowhere")
-    examples, names = list_images(root)
+    examples, names = list_examples(root)
     assert names == ["2.jpg", "gone.jpg", "sub/1.jpg", "sub/deep/3.png"]
     assert examples == [root / name for name in names]
-    assert list_images(str(root / "2.jpg")) == ([root / "2.jpg"], [str(root / "2.jpg")])
-    _, names = list_images([root / "2.jpg", root / "sub", b"bytes"])
+    assert list_examples(str(root / "2.jpg")) == ([root / "2.jpg"], [str(root / "2.jpg")])
+    _, names = list_examples([root / "2.jpg", root / "sub", b"bytes"])
     assert names == [str(root / "2.jpg"), str(root / "sub/1.jpg"), str(root / "sub/deep/3.png"), "image 2"]
 
 
 def test_list_tables_hdf5_and_datasets(pictures, tmp_path):
     root = pictures("1.jpg", "2.jpg")
     (root / "t.csv").write_text("image\n1.jpg\n2.jpg\n")
-    assert list_images(root / "t.csv") == ([root / "1.jpg", root / "2.jpg"], ["1.jpg", "2.jpg"])
+    assert list_examples(root / "t.csv") == ([root / "1.jpg", root / "2.jpg"], ["1.jpg", "2.jpg"])
     file = write_hdf5(tmp_path / "h" / "data.h5")
     for source in (file, file.parent):
-        rows, names = list_images(source)
+        rows, names = list_examples(source)
         assert (names, rows[1].read()[0, 0]) == (["x[0]", "x[1]", "x[2]"], 16)
-    examples, names = list_images(rows[2])
+    examples, names = list_examples(rows[2])
     assert (examples, names) == ([rows[2]], ["image 0"])
     dataset = read_source(file)
-    assert list_images(dataset) == (dataset.examples, list(dataset.names))
-    assert list_images([file])[1][0] == f"{file}/x[0]"
+    assert list_examples(dataset) == (dataset.examples, list(dataset.names))
+    assert list_examples([file])[1][0] == f"{file}/x[0]"
 
 
 def test_a_listed_archive_lives_as_long_as_any_of_its_images(pictures, tmp_path):
     pictures("a.jpg", "sub/b.jpg")
     archive = shutil.make_archive(str(tmp_path / "pack"), "zip", tmp_path / "data")
-    examples, names = list_images([archive])
+    examples, names = list_examples([archive])
     assert names == [f"{archive}/a.jpg", f"{archive}/sub/b.jpg"]
     last = examples.pop()
     del examples
@@ -187,7 +187,7 @@ def test_a_listed_archive_lives_as_long_as_any_of_its_images(pictures, tmp_path)
     del last
     assert not path.exists()
     write_hdf5(tmp_path / "h" / "data.h5")
-    rows, _ = list_images(shutil.make_archive(str(tmp_path / "rows"), "zip", tmp_path / "h"))
+    rows, _ = list_examples(shutil.make_archive(str(tmp_path / "rows"), "zip", tmp_path / "h"))
     assert rows[2].read()[0, 0] == 32
 
 
@@ -195,16 +195,16 @@ def test_a_listed_archive_lives_as_long_as_any_of_its_images(pictures, tmp_path)
     ("shape", "n"), [((4, 5), 1), ((4, 5, 3), 1), ((4, 5, 1), 1), ((4, 5, 6), 4), ((2, 5, 6, 3), 2)]
 )
 def test_list_arrays(shape, n):
-    examples, names = list_images(np.zeros(shape, np.uint8))
+    examples, names = list_examples(np.zeros(shape, np.uint8))
     assert (len(examples), names[0]) == (n, "image 0")
 
 
 def test_nothing_to_list_is_refused(tmp_path):
-    (tmp_path / "a.txt").write_text("")
-    with pytest.raises(DataError, match=r"holds no images: found 1 \.txt files"):
-        list_images(tmp_path)
-    with pytest.raises(DataError, match="there are no images"):
-        list_images([])
+    (tmp_path / "a.pdf").write_text("")
+    with pytest.raises(DataError, match=r"holds no images: found 1 \.pdf files"):
+        list_examples(tmp_path)
+    with pytest.raises(DataError, match="there are no examples"):
+        list_examples([])
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared data are not here")

@@ -106,7 +106,7 @@ def test_a_table_that_names_no_image_is_refused(table):
 
 def test_unknown_columns_are_refused(table):
     path = table("image,label\n1.jpg,a\n2.jpg,b\n")
-    for option in ("image_column", "label_column", "group_column"):
+    for option in ("column", "label_column", "group_column"):
         with pytest.raises(DataError, match=f"no column 'nope' for --{option.replace('_', '-')}"):
             read_table(path, **{option: "nope"})
 

@@ -39,7 +39,7 @@ def test_a_table_without_a_column_of_labels(flat: Path) -> None:
     table.write_text("file\n0.jpg\n2.jpg\n")
     assert read_images(table).names == ("0.jpg", "2.jpg")
     table.write_text("x,y\n0.jpg,2.jpg\n1.jpg,3.jpg\n")
-    assert read_images(table, image_column="y").names == ("2.jpg", "3.jpg")
+    assert read_images(table, column="y").names == ("2.jpg", "3.jpg")
 
 
 def test_rows_with_an_empty_label_are_looked_at_too(flat: Path) -> None:

@@ -125,3 +125,30 @@ def test_without_peft(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(UsageError, match=r"package peft, which is not installed; run `pip install 'regraft\[lora\]'`"):
         add_adapters(network_of(), 2)
+
+
+def test_a_text_encoders_linear_layers_have_adapters(text_backbone):
+    pytest.importorskip("peft")
+    body, stages = upper_part(text_backbone, "layer.2", cut=False)
+    network = TrainedNetwork(body, build_head("linear", text_backbone.feature_dim, 2), stages, None)
+    ids = torch.tensor([[2, 4, 6, 3], [2, 5, 3, 0]])
+    network.eval()
+    with torch.no_grad():
+        before = network(ids)
+    add_adapters(network, 2)
+    adapted = {name for name in learning(network) if "lora_" in name}
+    assert len(adapted) == 12  # two for each of query, key, value, output and two of the perceptron
+    assert all("layer.2." in name for name in adapted)
+    network.train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    for _ in range(3):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(ids), torch.tensor([0, 1])).backward()
+        optimizer.step()
+    network.eval()
+    with torch.no_grad():
+        learned = network(ids)
+        merge_adapters(network)
+        assert torch.allclose(network(ids), learned, atol=1e-5)
+    assert not torch.allclose(learned, before, atol=1e-3)
+    assert list(network.body.state_dict()) == list(text_backbone.build().state_dict())

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from regraft.backbones.stages import CannotCut, stages
 from regraft.backbones.vision import FeatureNetwork
 from regraft.errors import UsageError
 from regraft.finetuning.head import build_head
-from regraft.finetuning.network import TrainedNetwork, count, lower_part, upper_part
+from regraft.finetuning.network import TrainedNetwork, count, lower_part, stages_of, upper_part
 
 PIXELS = 255 * torch.rand(3, 160, 160, 3, generator=torch.Generator().manual_seed(0))
 
@@ -201,3 +203,86 @@ def test_the_state_where_the_head_alone_was_trained():
 def test_count():
     assert count(nn.Linear(3, 4).parameters()) == 16
     assert count([]) == 0
+
+
+# --- a lower layer, and texts -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"), [("test_resnet", "layer3"), ("test_convnext", "stages.2"), ("test_vit", "blocks.3")]
+)
+def test_of_a_lower_layer_the_network_ends_there(name, layer):
+    backbone = replace(backbone_of(name), layer=layer, pool="avg")
+    names = stages(backbone.build())
+    lowest = names[names.index(layer) - 1]
+    lower, shape = lower_part(backbone, lowest)
+    assert (lower.until, lower.layer) == (lowest, layer)
+    below = FeatureNetwork(lower.build(), lower).eval()
+    body, trained = upper_part(backbone, lowest, cut=True)
+    assert trained == (lowest, layer)
+    head = build_head("linear", body.vector(body.network.forward_features(torch.zeros(1, *shape))).shape[1], 4)
+    network = TrainedNetwork(body, head, trained, shape).eval()
+    with torch.no_grad():
+        expected = FeatureNetwork(backbone.build(), backbone).eval()(PIXELS)
+        found = network.features(below(PIXELS).view(3, *shape))
+    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_over_time_alone_pitch_survives():
+    backbone = replace(backbone_of("test_resnet"), layer="layer3", pool="time")
+    lower, shape = lower_part(backbone, "layer3")
+    body, trained = upper_part(backbone, "layer3", cut=True)
+    network = TrainedNetwork(body, nn.Sequential(), trained, shape).eval()
+    with torch.no_grad():
+        passed = FeatureNetwork(lower.build(), lower).eval()(PIXELS).view(3, *shape)
+        found, map_ = network.features(passed), body.network.forward_features(passed)
+    assert torch.allclose(found, map_.mean(3).flatten(1))
+
+
+IDS = torch.tensor([[2, 4, 6, 8, 3], [2, 5, 3, 0, 0]])
+
+
+def text_network(backbone, unfreeze, **settings):
+    torch.manual_seed(0)
+    body, trained = upper_part(backbone, unfreeze, cut=False)
+    return TrainedNetwork(body, build_head("linear", backbone.feature_dim, 2), trained, None, **settings)
+
+
+def test_a_text_encoder_is_trained_from_a_layer_up(text_backbone):
+    network = text_network(text_backbone, "layer.1")
+    assert network.trained == ("layer.1", "layer.2")
+    assert not network.takes_pixels
+    names = {name.split(".")[4] for name, p in network.named_parameters() if p.requires_grad and "layer" in name}
+    assert names == {"1", "2"}
+    network.train()
+    assert [stage.training for stage in stages_of(network.body).values()] == [False, False, True, True]
+    assert network.path("layer.1") == "encoder.layer.1"
+    assert network(IDS).shape == (2, 2)
+
+
+def test_dropout_is_on_where_a_text_encoder_learns_and_nowhere_else(text_backbone):
+    with torch.no_grad():
+        for unfreeze, alike in (("layer.2", False), ("all", False), ("head", True)):
+            network = text_network(text_backbone, unfreeze).train()
+            assert torch.equal(network.features(IDS), network.features(IDS)) is alike
+            network.eval()
+            assert torch.equal(network.features(IDS), network.features(IDS))
+
+
+def test_texts_are_not_cut(text_backbone):
+    assert lower_part(text_backbone, "all") == (None, None)
+    assert lower_part(text_backbone, "head") == (text_backbone, None)
+    with pytest.raises(CannotCut, match="texts are of many lengths"):
+        lower_part(text_backbone, "layer.1")
+
+
+def test_the_state_of_a_text_encoder_can_be_built_from(text_backbone):
+    network = text_network(text_backbone, "layer.2")
+    with torch.no_grad():
+        for parameter in network.stage("layer.2").parameters():
+            parameter += 1
+    whole = text_backbone.build()
+    state = network.backbone_state(whole)
+    assert list(state) == list(whole.state_dict())
+    for name, tensor in whole.state_dict().items():
+        np.testing.assert_array_equal(state[name], tensor.numpy() + ("layer.2" in name), name)

@@ -66,7 +66,7 @@ def test_values_are_the_engine_s_rounded_to_bf16(views, below):
 
 @pytest.mark.parametrize("value", [1.0, 1.00390625, 1.01171875, -3.14159, 1e-30, 0.0, 65504.0])
 def test_rounding_is_torch_s(value):
-    found = module._bf16(np.array([[value]], np.float32))
+    found = module.as_bf16(np.array([[value]], np.float32))
     expected = torch.tensor([[value]]).bfloat16().view(torch.int16).numpy().view(np.uint16)
     np.testing.assert_array_equal(found, expected)
 

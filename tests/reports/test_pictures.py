@@ -62,7 +62,7 @@ def test_the_thumbnail_is_the_picture_of_the_right_row(make_result):
     shade = [np.full((40, 60, 3), 10 * i, np.uint8) for i in range(18)]
     result.dataset = replace(result.dataset, examples=shade)
     for picture in pictures.sample(result):
-        raw = base64.b64decode(picture.uri.removeprefix("data:image/jpeg;base64,"))
+        raw = base64.b64decode(picture.shown.uri.removeprefix("data:image/jpeg;base64,"))
         index = result.dataset.names.index(picture.name)
         assert abs(decode(raw).mean() - 10 * index) < 3
 
@@ -71,7 +71,7 @@ def test_a_picture_that_vanished_leaves_a_gap_and_no_error(make_result, tmp_path
     result = make_result(n=3)
     examples = [*result.dataset.examples[:5], tmp_path / "gone.jpg"]
     result.dataset = replace(result.dataset, examples=examples)
-    assert [p.uri is None for p in pictures.sample(result)] == [False, False, True]
+    assert [p.shown.uri is None for p in pictures.sample(result)] == [False, False, True]
 
 
 def _pixels(uri):

@@ -6,19 +6,22 @@ import re
 
 import numpy as np
 
-from regraft.reports.pictures import data_uri
+from regraft.reports.exhibits import LOST, Exhibit, data_uri
 from regraft.reports.sheet import SIDE, Card, Group, render
 
 NASTY = "<b>&\"'_/\udce9"
 
 
 def page() -> str:
-    uri = data_uri(np.zeros((20, 30, 3), np.uint8), SIDE)
+    shown = Exhibit(data_uri(np.zeros((20, 30, 3), np.uint8), SIDE))
     groups = (
         Group(
-            f"first{NASTY}", "said of all", (Card(f"a{NASTY}.jpg", f"0.9 {NASTY}", uri), Card("b.jpg", "", uri)), 1234
+            f"first{NASTY}",
+            "said of all",
+            (Card(f"a{NASTY}.jpg", f"0.9 {NASTY}", shown), Card("b.jpg", "", shown)),
+            1234,
         ),
-        Group("second", "", (Card("gone.jpg", "", None),)),
+        Group("second", "", (Card("gone.jpg", "", LOST),)),
     )
     return render(f"pets{NASTY}", ["The headline.", "A paragraph."], groups, "regraft search x")
 

@@ -17,7 +17,9 @@ def result_of(confusion, interval, protocol="holdout", balanced=None):
         accuracy_ci95=interval,
         classes=("cat", "dog"),
     )
-    return SimpleNamespace(evaluations={"test": evaluation}, protocol=protocol)
+    return SimpleNamespace(
+        evaluations={"test": evaluation}, protocol=protocol, dataset=SimpleNamespace(things="images")
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,3 +75,54 @@ def parts(make_job):
     """Return the positions of the images to learn from and to choose by."""
     dataset = make_job().dataset
     return np.asarray(dataset.part("train")), np.asarray(dataset.part("val"))
+
+
+_ENCODERS = Path(__file__).parent.parent / "backbones" / "conftest.py"
+
+
+@pytest.fixture(scope="session")
+def text_backbone(tmp_path_factory):
+    """Return a BERT of three layers, with dropout."""
+    from regraft.backbones.encoders import find_encoder
+
+    spec = importlib.util.spec_from_file_location("small_encoders", _ENCODERS)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return find_encoder(made._write(tmp_path_factory.mktemp("encoders") / "small-bert"))
+
+
+@pytest.fixture(scope="session")
+def make_text_job(text_backbone):
+    """Return a function that makes a job on 36 texts of two classes: 16 and 8 to learn from and choose by, and 12."""
+    pytest.importorskip("transformers")
+    start, end = (
+        ("a", "the"),
+        ("sat", "ran", "sat home", "ran home !", "ran home .", "sat !", "sat . the cats ran", "ran !"),
+    )
+    texts = [f"{a} {animal} {b}" + " ." * (i // 32) for i in range(36) for a, animal, b in [_words(i, start, end)]]
+    labels = ["dog" if i % 2 else "cat" for i in range(36)]
+    split = np.array(["train"] * 16 + ["val"] * 8 + ["test"] * 12)
+    dataset = replace(read_source(texts, labels=labels), split=split)
+    features = extract(dataset.examples, dataset.names, (text_backbone,), engine="torch")
+
+    def make(**changes: Any) -> Job:
+        job = Job(
+            dataset=dataset,
+            protocol="given",
+            backbones=(text_backbone,),
+            features=features,
+            heads={"logistic": {}, "centroid": {}},
+            head="linear",
+            head_settings={},
+            training=Training(epochs=1, precision="f32"),
+            seed=0,
+            engine="torch",
+            notes=[],
+        )
+        return replace(job, **changes)
+
+    return make
+
+
+def _words(i, start, end):
+    return start[i // 2 % 2], ("cat", "dog")[i % 2], end[i // 4 % len(end)]

@@ -1,14 +1,19 @@
+import io
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from regraft.backbones.spectrogram import Spectrogram
 from regraft.errors import UsageError
 from regraft.finetuning import views as views_module
+from regraft.finetuning.augmentation import Augmentation
 from regraft.finetuning.module import TooShort
 from regraft.finetuning.settings import Training
+from regraft.finetuning.sound_augmentation import sound_preset
 from regraft.finetuning.views import TooSlow
+from regraft.heads.logistic import LogisticHead
 from regraft.strategies import prepared as module
 from regraft.strategies.defaults import settled
 from regraft.strategies.prepared import Prepared
@@ -143,3 +148,79 @@ def test_checkpoints_of_an_attempt_have_a_folder(prepare, parts, make_job, tmp_p
     [folder] = tmp_path.iterdir()
     assert folder.name == "fine-tuned-from-layer4---test-resnet--fold-1"
     assert {file.name for file in folder.iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
+# --- texts ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def prepare_texts(make_text_job):
+    def make(**training):
+        job = make_text_job()
+        given = settled(Training(**{"epochs": 1, "precision": "f32", "unfreeze": "layer.1", **training}), False, "text")
+        train, val = (np.asarray(job.dataset.part(name)) for name in ("train", "val"))
+        return Prepared(job, job.backbones[0], train, val, given, False), train, val
+
+    return make
+
+
+def test_texts_are_cut_into_pieces_once_and_run_whole(prepare_texts):
+    prepared, train, val = prepare_texts()
+    assert prepared.views is None
+    assert sorted(prepared.pieces) == sorted([*train, *val])
+    network, trained = prepared.run(train, val, "tuned")
+    assert trained.best is not None
+    assert network.trained == ("layer.1", "layer.2")
+    assert prepared.logits(network, val).shape == (len(val), 2)
+
+
+def test_a_text_encoder_begins_as_the_probe_says(prepare_texts):
+    prepared, train, val = prepare_texts(learning_rate=1e-8)
+    network, _ = prepared.run(train, val, "tuned")
+    job = prepared.job
+    head = LogisticHead(powers=(1.0,), seed=0).fit(job.features.values[train], job.y[train])
+    found = prepared.logits(network, val)
+    expected = head.predict_proba(job.features.values[val])
+    assert (found.argmax(1) == expected.argmax(1)).all()
+
+
+def test_where_the_head_alone_learns_the_features_of_texts_are_there_already(prepare_texts):
+    prepared, train, val = prepare_texts(unfreeze="head")
+    assert not prepared.pieces
+    assert prepared.views is prepared.plain
+    np.testing.assert_allclose(
+        prepared.views.rows(np.arange(24), np.zeros(24, int)), prepared.job.features.values[:24], rtol=0.01, atol=1e-3
+    )
+    network, trained = prepared.run(train, val, "head")
+    assert network.body is None
+    assert trained.best is not None
+
+
+# --- recordings -------------------------------------------------------------------------------------
+
+
+def test_recordings_are_varied_as_recordings(prepare, make_job, parts):
+    found = prepare(flips=True, backbone=None)
+    assert isinstance(found.augmentation, Augmentation)
+    backbone = replace(make_job().backbones[0], modality="audio", sound=Spectrogram(), layer="layer3", pool="time")
+    for cut in (True, False):
+        job = make_job(dataset=replace(make_job().dataset, examples=recordings(40), modality="audio"))
+        job = replace(job, features=None)
+        heard = prepare(job, backbone=backbone, unfreeze="layer3", augment="strong", views=2, cut=cut)
+        assert heard.augmentation == sound_preset("strong")
+        assert (heard.views is not None) is cut
+        network, trained = heard.run(*parts, "tuned")
+        assert trained.best is not None
+        assert network.trained == ("layer3",)
+        assert len(heard.logits(network, parts[1])) == len(parts[1])
+
+
+def recordings(n):
+    """Return encoded recordings of tones."""
+    soundfile = pytest.importorskip("soundfile")
+    found = []
+    for i in range(n):
+        file = io.BytesIO()
+        soundfile.write(file, 0.3 * np.sin(np.arange(2000) * (0.05 + 0.01 * i)), 8000, format="WAV")
+        found.append(file.getvalue())
+    return found

@@ -106,7 +106,7 @@ def test_a_single_image_a_class() -> None:
     found = advise(noise(3), ["a", "b", "c"], **TINY)
     assert "No class has two images" in found.reason
     assert found.curve.reason == "it needs 5 images a class or more, but the median class has 1."
-    assert "The smallest class has 1 training image: all figures are rough; add some." in found.notes
+    assert "The smallest class has 1 training example: all figures are rough; add some." in found.notes
 
 
 def test_hundreds_of_classes_of_few_images() -> None:

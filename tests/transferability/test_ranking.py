@@ -50,7 +50,7 @@ def test_plain_values(found: Ranking) -> None:
     assert plain.keys() >= {"rows", "tau", "layers", "combinations", "baseline", "notes"}
     assert plain["rows"][0].keys() >= {"backbone", "logme", "h_score", "leep", "nce", "transrate", "probe"}
     assert plain["tau"].keys() == {"logme", "h_score", "leep", "nce", "transrate"}
-    assert plain["baseline"].keys() == {"chance", "raw_pixels"}
+    assert plain["baseline"].keys() == {"chance", "raw_pixels", "raw"}
     assert "leep" not in plain["layers"][0] | plain["layers"][0]["reasons"]
 
 

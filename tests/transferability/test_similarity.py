@@ -83,7 +83,7 @@ def test_each_figure_counts_by_its_distance_from_its_limit() -> None:
     )
     verdict, text = module._judged(None, None, None)
     assert verdict is None
-    assert text.startswith("How similar the images are to the source's is not known")
+    assert text.startswith("How similar the examples are to the source's is not known")
 
 
 def test_random_weights_have_nothing_to_be_similar_to() -> None:

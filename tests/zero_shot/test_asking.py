@@ -9,7 +9,7 @@ from regraft.data.sources import read_source
 from regraft.errors import DataError, UsageError
 from regraft.zero_shot.asking import settle
 
-NOTHING = {"image_column": None, "label_column": None, "images": None, "label_from_name": False}
+NOTHING = {"column": None, "label_column": None, "images": None, "label_from_name": False}
 
 
 def asked(data=None, labels=None, classes=None, descriptions=None, trained=(), **reading):

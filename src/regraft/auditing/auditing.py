@@ -18,10 +18,10 @@ from regraft.auditing.label_errors import label_errors, out_of_sample
 from regraft.auditing.leaks import leaks
 from regraft.auditing.order import order
 from regraft.auditing.shortcuts import shortcuts
-from regraft.auditing.wording import EVERYTHING
+from regraft.auditing.wording import EVERYTHING, WORDS
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import DEFAULT_BACKBONE, Pool, get_backbones
-from regraft.data.dataset import Dataset, Skipped
+from regraft.backbones.registry import AUTO, get_backbones
+from regraft.data.dataset import NOUNS, Dataset, Skipped
 from regraft.data.looks import Looks
 from regraft.data.sources import read_source
 from regraft.errors import DataError
@@ -50,14 +50,15 @@ def audit(
     data: Any,
     labels: Any = None,
     *,
-    backbone: str = DEFAULT_BACKBONE,
+    backbone: str | None = None,
     weights: str | Path | None = None,
     image_size: int | None = None,
     resize: Resize | None = None,
-    pool: Pool = "avg",
+    pool: str = AUTO,
+    layer: str | None = None,
     pixels: Pixels = "weights",
     seed: int = 0,
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
     images: str | Path | None = None,
@@ -73,9 +74,9 @@ def audit(
 
     Parameters
     ----------
-    data, labels, image_column, label_column, group_column, images, label_from_name, engine, progress, announce
+    data, labels, column, label_column, group_column, images, label_from_name, engine, progress, announce
         As in `fit`.
-    backbone, weights, image_size, resize, pool, pixels
+    backbone, weights, image_size, resize, pool, layer, pixels
         As in `fit`: the features by which labels, order and copies are judged.
     seed : int
         Of every random choice.
@@ -90,18 +91,27 @@ def audit(
         If the data cannot be read as labelled images, or none of them can be read.
     """
     started = time.perf_counter()
-    backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool, pixels=pixels)
     dataset = read_source(
         data,
         labels=labels,
-        image_column=image_column,
+        column=column,
         label_column=label_column,
         group_column=group_column,
         images=images,
         label_from_name=label_from_name,
     )
+    backbones = get_backbones(
+        backbone,
+        modality=dataset.modality,
+        weights=weights,
+        image_size=image_size,
+        resize=resize,
+        pool=pool,
+        layer=layer,
+        pixels=pixels,
+    )
     say = announce or (lambda sentence: None)
-    say(f"{len(dataset):,} images in {len(dataset.class_names):,} classes.")
+    say(f"{dataset.count(len(dataset))} in {len(dataset.class_names):,} classes.")
     for note in dataset.notes:
         say(f"Note: {note.rstrip('.')}.")
     features = extract(
@@ -116,7 +126,10 @@ def audit(
     skipped = dataset.skipped + features.skipped
     if not len(features.index):
         why = f" ({skipped[0].name}: {skipped[0].reason})" if skipped else ""
-        raise DataError(f"There must be at least one readable image to audit, but there is none{why}; mend the files.")
+        raise DataError(
+            f"There must be at least one readable {NOUNS[dataset.modality][0]} to audit, but there is none{why}; "
+            "mend the files."
+        )
     for note in features.notes:
         say(note)
     readable = replace(dataset.take(features.index), skipped=skipped)
@@ -172,7 +185,7 @@ def examine(
             )
     groups = () if looks is None else duplicates(dataset, looks, values)
     if looks is None:
-        notes.append("Copies and shortcuts were not looked for: the images' looks are not at hand.")
+        notes.append(f"Copies and shortcuts were not looked for: the {dataset.things}' looks are not at hand.")
     balance = class_balance(dataset)
     if balance.parts and "test" not in balance.parts:
         notes.append("There is no test part, so leaks into it cannot be told; fit sets one aside.")
@@ -186,6 +199,7 @@ def examine(
         order=_order(dataset, values, seed, notes),
         classes=balance,
         notes=tuple(notes),
+        modality=dataset.modality,
         seconds=time.perf_counter() - started,
     )
 
@@ -199,7 +213,7 @@ def _probed(
     elif len(np.unique(dataset.y)) < 2:
         why = "there is only one class"
     elif not np.ptp(values, axis=0).any():
-        why = "all images have the same features"
+        why = f"all {dataset.things} have the same features"
     else:
         try:
             return out_of_sample(dataset, values, seed)
@@ -215,11 +229,9 @@ def _shortcuts(dataset: Dataset, looks: Looks, accuracy: float | None, seed: int
         notes.append(f"{reason[:1].upper()}{reason[1:]}.")
     elif not any(cue.found for cue in cues):
         best = max(cues, key=lambda cue: cue.accuracy)
-        what = "file size, shape, colour and border together name" if best.name == EVERYTHING else f"{best.name} names"
-        notes.append(
-            f"No shortcut: without a look at the subject, {what} {best.accuracy:.0%} rightly, "
-            f"guessing {best.guess:.0%}."
-        )
+        words = WORDS[dataset.modality]
+        what = f"{words.cues} together name" if best.name == EVERYTHING else f"{best.name} names"
+        notes.append(f"No shortcut: {words.without}, {what} {best.accuracy:.0%} rightly, guessing {best.guess:.0%}.")
     return cues
 
 

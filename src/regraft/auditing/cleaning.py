@@ -1,4 +1,4 @@
-"""A table of the images without what an audit found wrong; no image is touched."""
+"""A table of the examples without what an audit found wrong; no file is touched."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.auditing.auditing import Audited
-from regraft.data.columns import TABLE_EXTENSIONS, write_columns
-from regraft.data.dataset import Dataset
+from regraft.auditing.wording import WORDS
+from regraft.data.columns import WRITTEN_EXTENSIONS, write_columns
+from regraft.data.dataset import NOUNS, Dataset
 from regraft.data.filenames import printable
-from regraft.data.tables import named_from as named_from
+from regraft.data.tables import cell, tells
 from regraft.errors import DataError, UsageError
 
 _KEPT_FIRST = {"test": 0, "val": 1, "train": 2}
@@ -27,9 +28,9 @@ def check_clean_table(path: str | Path) -> Path:
         If its ending is no table's, it exists, or its folder does not.
     """
     path = Path(path)
-    if path.suffix.lower() not in TABLE_EXTENSIONS:
+    if path.suffix.lower() not in WRITTEN_EXTENSIONS:
         raise UsageError(
-            f"--fix-out must end in {', '.join(TABLE_EXTENSIONS)}, not {path.suffix or 'nothing'!r}: {path}."
+            f"--fix-out must end in {', '.join(WRITTEN_EXTENSIONS)}, not {path.suffix or 'nothing'!r}: {path}."
         )
     if path.exists():
         raise UsageError(f"--fix-out must be a new file, but {path} exists; choose another name.")
@@ -39,7 +40,7 @@ def check_clean_table(path: str | Path) -> Path:
 
 
 def clean_table(audited: Audited, path: str | Path) -> int:
-    """Write the table `image,label[,split][,group],note` without what was found wrong.
+    """Write the table `image,label[,split][,group],note` (or `text,...`, `recording,...`) without what was found wrong.
 
     Left out are unreadable images, copies, and every copy of a picture whose copies have different labels. Of copies
     one is kept: in a leak the evaluated one, so that the test stays what it was, else the first. Labels stay as they
@@ -48,7 +49,7 @@ def clean_table(audited: Audited, path: str | Path) -> int:
     Parameters
     ----------
     audited : Audited
-        Its images must be files.
+        Its examples must be files, or texts.
     path : path
         A new .csv, .tsv or .parquet file. Images below its folder are named from there, others in full.
 
@@ -67,8 +68,8 @@ def clean_table(audited: Audited, path: str | Path) -> int:
     rows = np.flatnonzero(kept(audited))
     if not len(rows):
         raise DataError(
-            "A cleaned table must have rows, but every picture is there several times with different labels; "
-            "mend the labels first."
+            f"A cleaned table must have rows, but every {WORDS[dataset.modality].one} is there several times with "
+            "different labels; mend the labels first."
         )
     notes = {
         suspect.position: f"looks like {suspect.suggested} ({suspect.probability:.0%})"
@@ -76,7 +77,7 @@ def clean_table(audited: Audited, path: str | Path) -> int:
     }
     folder = path.absolute().parent
     columns: dict[str, Sequence[str]] = {
-        "image": [named_from(folder, dataset.examples[int(i)].absolute()) for i in rows],
+        NOUNS[dataset.modality][0]: [cell(folder, dataset.examples[int(i)]) for i in rows],
         "label": [dataset.class_names[dataset.y[i]] for i in rows],
     }
     if dataset.split is not None:
@@ -89,11 +90,11 @@ def clean_table(audited: Audited, path: str | Path) -> int:
 
 
 def check_are_files(dataset: Dataset) -> None:
-    """Raise DataError unless every image is a file that stays where it is."""
-    if dataset._keep is not None or not all(isinstance(example, Path) for example in dataset.examples):
+    """Raise DataError unless every example is a text, or a file that stays where it is."""
+    if not tells(dataset):
         raise DataError(
-            f"A cleaned table must name files, but the images of {printable(dataset.name)} are none of their own; "
-            "unpack them into a folder first."
+            f"A cleaned table must name files, but the {dataset.things} of {printable(dataset.name)} are none of their "
+            "own; unpack them into a folder first."
         )
 
 

@@ -1,4 +1,4 @@
-"""Images that are there more than once: the same bytes, or the same picture saved again.
+"""Examples that are there more than once: the same bytes, the same picture saved again, or almost the same text.
 
 References
 ----------
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from regraft.auditing import texts
 from regraft.auditing.findings import Group
 from regraft.data.dataset import Dataset
 from regraft.data.looks import SIDE, Looks
@@ -54,16 +55,16 @@ CLOSEST = 32
 
 
 def duplicates(dataset: Dataset, looks: Looks, values: npt.NDArray[np.float32] | None = None) -> tuple[Group, ...]:
-    """Return the groups of images that are copies of one another, the largest first.
+    """Return the groups of examples that are copies of one another, the largest first.
 
     Parameters
     ----------
     dataset : Dataset
-        n images, for their names and labels.
+        n examples, for their names and labels.
     looks : Looks
-        Of the same n images.
+        Of the same n examples.
     values : float32 array of shape (n, d), optional
-        Features, by which what looks alike is confirmed.
+        Features, by which images that look alike are confirmed.
     """
     groups = [_group(dataset, looks, members) for members in copies(looks, values)]
     return tuple(sorted(groups, key=lambda group: (group.kind, -len(group.positions), group.positions)))
@@ -72,7 +73,10 @@ def duplicates(dataset: Dataset, looks: Looks, values: npt.NDArray[np.float32] |
 def copies(looks: Looks, values: npt.NDArray[np.float32] | None = None) -> list[npt.NDArray[np.intp]]:
     """Return the positions of each set of copies, two or more of them, in rising order."""
     _, first, of_digest = np.unique(looks.digests, return_index=True, return_inverse=True)
-    joined = _near(looks.thumbnails[first], None if values is None else values, first)
+    if looks.texts is None:
+        joined = _near(looks.thumbnails[first], values, first)
+    else:
+        joined = texts.near([looks.texts[i] for i in first])
     home = joined[of_digest]
     order = np.argsort(home, kind="stable")
     edges = np.flatnonzero(np.diff(home[order])) + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from regraft.data.dataset import Skipped
+from regraft.data.dataset import NOUNS, Skipped
 
 Kind = Literal["exact", "near"]
 
@@ -238,6 +238,7 @@ class Audit:
     seconds : float
     notes : tuple of str
         What was not looked at and why, and figures that are no fault.
+    modality : {"image", "text", "audio"}
     """
 
     n: int
@@ -250,6 +251,17 @@ class Audit:
     classes: Classes
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    modality: str = "image"
+
+    @property
+    def thing(self) -> str:
+        """What people call one of them: image, text or recording."""
+        return NOUNS[self.modality][0]
+
+    @property
+    def things(self) -> str:
+        """What people call them."""
+        return NOUNS[self.modality][1]
 
     @property
     def likely_errors(self) -> tuple[Suspect, ...]:

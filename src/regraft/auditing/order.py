@@ -86,7 +86,9 @@ def order(dataset: Dataset, values: npt.NDArray[np.float32], seed: int = 0) -> O
     rows = np.flatnonzero(place * STRETCHES % 1 < LIMIT / max(len(dataset), 1))
     y = dataset.y[rows]
     if len(rows) < FEWEST:
-        return Order(n=len(rows), reason=f"the order of the data is judged from {FEWEST} images on, not by {len(rows)}")
+        return Order(
+            n=len(rows), reason=f"the order of the data is judged from {FEWEST} {dataset.things} on, not by {len(rows)}"
+        )
     if len(np.unique(y)) < 2:
         return Order(n=len(rows), reason="the order of the data is judged by telling classes apart, and there is one")
     if not np.ptp(values[rows], axis=0).any():

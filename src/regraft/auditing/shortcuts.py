@@ -1,6 +1,6 @@
-"""What gives a class away beside its subject: file size, image shape, mean colour, border.
+"""What gives a class away beside its subject: file size, image shape, mean colour, border; of texts, `texts`.
 
-A classifier that is shown nothing else must not do well: each image is named by those that are most like it in such
+A classifier that is shown nothing else must not do well: each example is named by those that are most like it in such
 plain cues.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from regraft.auditing import texts
 from regraft.auditing.findings import Cue
 from regraft.auditing.wording import EVERYTHING
 from regraft.data.dataset import Dataset
@@ -24,6 +25,13 @@ PRECISION, GIVEN_AWAY = 0.95, 0.3
 SKILL, ALMOST = 0.5, 0.7
 """A cue is a shortcut too if it does so much of what can be done better than by guessing, or of what the classifier
 does."""
+
+WHERE = {
+    "image": "size, shape, colour or border",
+    "text": "length, capitals, digits, punctuation or links",
+    "audio": "file size or length",
+}
+"""The cues of each modality in words."""
 
 # Measured: accuracy where guessing reaches, and the largest share of a class that is named with a precision of 0.95.
 # Forests of 30 trees say the same within two points or three, in ten times the time.
@@ -42,7 +50,7 @@ does."""
 def shortcuts(
     dataset: Dataset, looks: Looks, accuracy: float | None = None, seed: int = 0
 ) -> tuple[tuple[Cue, ...], str | None]:
-    """Try to tell the classes by each of four plain cues, and by all of them.
+    """Try to tell the classes by each of a few plain cues, and by all of them.
 
     Parameters
     ----------
@@ -57,25 +65,37 @@ def shortcuts(
     Returns
     -------
     cues : tuple of Cue
-        Without those that are the same for all images.
+        Without those that are the same for all.
     reason : str or None
         Why nothing could be tried.
     """
     rows = _sample(dataset.y, seed)
     classes, y = np.unique(dataset.y[rows], return_inverse=True)
     if len(classes) < 2:
-        return (), f"shortcuts are looked for where two classes have {FEWEST} images or more"
+        return (), f"shortcuts are looked for where two classes have {FEWEST} {dataset.things} or more"
     names = [dataset.class_names[i] for i in classes]
-    columns = {name: column for name, column in cues(looks.take(rows)).items() if np.ptp(column, axis=0).any()}
+    columns = {
+        name: column
+        for name, column in cues(looks.take(rows), dataset.modality).items()
+        if np.ptp(column, axis=0).any()
+    }
     if len(columns) > 1:
         columns[EVERYTHING] = np.concatenate(list(columns.values()), axis=1)
     if not columns:
-        return (), "shortcuts are looked for where images differ in size, shape, colour or border"
+        return (), f"shortcuts are looked for where {dataset.things} differ in {WHERE[dataset.modality]}"
     return tuple(_cue(name, column, y, names, accuracy) for name, column in columns.items()), None
 
 
-def cues(looks: Looks) -> dict[str, npt.NDArray[np.float64]]:
-    """Return what is known of n images without a look at what they show: arrays of shape (n, some)."""
+def cues(looks: Looks, modality: str = "image") -> dict[str, npt.NDArray[np.float64]]:
+    """Return what is known of n examples without a look at what they show: arrays of shape (n, some)."""
+    if looks.texts is not None:
+        return texts.cues(looks.texts)
+    if modality == "audio":
+        # Pixels of a spectrogram are what a recording sounds like.
+        return {
+            "file size": np.log1p(looks.sizes)[:, None],
+            "length": np.log1p(looks.shapes[:, :1].astype(np.float64)),
+        }
     pixels = looks.thumbnails.astype(np.float64)
     height, width = looks.shapes.T.astype(np.float64)
     sides = [pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,58 @@ UNEVEN = 10.0
 """The largest class over the smallest, from which on accuracy alone misleads."""
 
 
+@dataclass(frozen=True)
+class Words:
+    """How the findings are told of one modality.
+
+    Parameters
+    ----------
+    one : str
+        What a copy is a copy of.
+    alike, likeness : str
+        What copies do that are not byte for byte the same, and how they came about.
+    cues, without : str
+        What shortcuts are looked for in, and without what they tell the classes.
+    remedy : str
+        What to do against shortcuts.
+    """
+
+    one: str
+    alike: str
+    likeness: str
+    cues: str
+    without: str
+    remedy: str
+
+
+WORDS = {
+    "image": Words(
+        "picture",
+        "look",
+        "saved anew or alike",
+        "file size, shape, colour and border",
+        "without a look at the subject",
+        "take the images of all classes in the same way",
+    ),
+    "text": Words(
+        "text",
+        "read",
+        "alike but for a few letters",
+        "length, capitals, digits, punctuation and links",
+        "without reading a word",
+        "collect the texts of all classes in the same way",
+    ),
+    "audio": Words(
+        "recording",
+        "sound",
+        "saved anew or alike",
+        "file size and length",
+        "without listening",
+        "make the recordings of all classes in the same way",
+    ),
+}
+
+
 def sentences(audit: Audit) -> list[str]:
     """Return what a person must hear of an audit, most serious first; nothing for sound data."""
     return [
@@ -38,6 +91,7 @@ def sentences(audit: Audit) -> list[str]:
 
 def _leaks(audit: Audit) -> list[str]:
     found = []
+    words = WORDS[audit.modality]
     for part, called in (("test", "test"), ("val", "validation")):
         leaks = [leak for leak in audit.leaks if leak.part == part]
         if not leaks:
@@ -45,15 +99,12 @@ def _leaks(audit: Audit) -> list[str]:
         exact = sum(leak.kind == "exact" for leak in leaks)
         total = audit.classes.parts[part]
         how = (
-            "byte for byte"
-            if exact == len(leaks)
-            else f"{exact:,} of them byte for byte"
-            if exact
-            else "saved anew or alike"
+            "byte for byte" if exact == len(leaks) else f"{exact:,} of them byte for byte" if exact else words.likeness
         )
         found.append(
-            f"{len(leaks):,} of the {total:,} {called} images ({_share(len(leaks), total)}) {_are(leaks)} also in the "
-            f"training part ({how}), so the {called} figures flatter: take the copies out, as audit --fix-out does."
+            f"{len(leaks):,} of the {total:,} {called} {audit.things} ({_share(len(leaks), total)}) {_are(leaks)} also "
+            f"in the training part ({how}), so the {called} figures flatter: take the copies out, as audit --fix-out "
+            "does."
         )
     return found
 
@@ -64,13 +115,14 @@ def _contradictions(audit: Audit) -> list[str]:
         return []
     names = {label: name for name, label in zip(groups[0].names, groups[0].labels, strict=True)}
     example = " and ".join(f"{name} ({label})" for label, name in list(names.items())[:2])
+    words = WORDS[audit.modality]
     if any(group.kind == "exact" for group in groups):
         what = "is there several times" if len(groups) == 1 else "are there several times"
     else:
-        what = "looks the same as another" if len(groups) == 1 else "look the same as others"
+        what = f"{words.alike}s the same as another" if len(groups) == 1 else f"{words.alike} the same as others"
     return [
-        f"{len(groups):,} picture{'s' if len(groups) > 1 else ''} {what}, with different labels, such as {example}: "
-        "decide which label is right."
+        f"{len(groups):,} {words.one}{'s' if len(groups) > 1 else ''} {what}, with different labels, such as "
+        f"{example}: decide which label is right."
     ]
 
 
@@ -83,16 +135,18 @@ def _shortcuts(audit: Audit) -> list[str]:
     cue = max(single, key=lambda cue: (len(cue.gives_away) > 0, cue.accuracy, max(cue.gives_away.values(), default=0)))
     also = [other.name for other in single if other is not cue]
     more = f" (so {'does' if len(also) == 1 else 'do'} {_listed(also)})" if also else ""
+    words = WORDS[audit.modality]
     return [
-        f"{_what_it_tells(cue)}{more}, without a look at the subject: unless it is what the classes are about, take "
-        "the images of all classes in the same way, or the classifier learns that."
+        f"{_what_it_tells(cue, audit)}{more}, {words.without}: unless it is what the classes are about, "
+        f"{words.remedy}, or the classifier learns that."
     ]
 
 
-def _what_it_tells(cue: Cue) -> str:
+def _what_it_tells(cue: Cue, audit: Audit) -> str:
     together = cue.name == EVERYTHING
-    subject = "File size, shape, colour and border together" if together else f"{cue.name.capitalize()} alone"
-    names = f"{'name' if together else 'names'} {cue.accuracy:.0%} of the images rightly"
+    subject = f"{WORDS[audit.modality].cues} together" if together else f"{cue.name} alone"
+    subject = subject[:1].upper() + subject[1:]
+    names = f"{'name' if together else 'names'} {cue.accuracy:.0%} of the {audit.things} rightly"
     figures = f"{names} where guessing names {cue.guess:.0%}"
     if not cue.gives_away:
         return f"{subject} {figures}"
@@ -130,8 +184,8 @@ def _unreadable(audit: Audit) -> list[str]:
     if not bad:
         return []
     return [
-        f"{len(bad):,} of {audit.n + len(bad):,} images cannot be used, such as {bad[0].name} ({bad[0].reason}): mend "
-        "or remove them."
+        f"{len(bad):,} of {audit.n + len(bad):,} {audit.things} cannot be used, such as {bad[0].name} "
+        f"({bad[0].reason}): mend or remove them."
     ]
 
 
@@ -140,41 +194,48 @@ def _copies(audit: Audit) -> list[str]:
     if not surplus or surplus < WORTH_SAYING * audit.n:
         return []
     if surplus == audit.n - 1:
-        return [f"All {audit.n:,} images are copies of one picture, so nothing can be learnt: add others."]
+        return [
+            f"All {audit.n:,} {audit.things} are copies of one {WORDS[audit.modality].one}, so nothing can be "
+            "learnt: add others."
+        ]
     exact = sum(len(group.positions) - 1 for group in audit.duplicates if group.kind == "exact")
     how = (
-        "byte for byte" if exact == surplus else f"{exact:,} of them byte for byte" if exact else "saved anew or alike"
+        "byte for byte"
+        if exact == surplus
+        else f"{exact:,} of them byte for byte"
+        if exact
+        else WORDS[audit.modality].likeness
     )
     copies = "is a copy" if surplus == 1 else "are copies"
     return [
-        f"{surplus:,} of {audit.n:,} images ({_share(surplus, audit.n)}) {copies} of others ({how}): "
+        f"{surplus:,} of {audit.n:,} {audit.things} ({_share(surplus, audit.n)}) {copies} of others ({how}): "
         "keep one of each, as audit --fix-out does, or they end up on both sides of a split."
     ]
 
 
 def _classes(audit: Audit) -> list[str]:
-    classes, found = audit.classes, []
+    classes, found, things = audit.classes, [], audit.things
     if len(classes.counts) < 2:
         only = next(iter(classes.counts), "none")
         found.append(
-            f"There is only one class, {only}, so there is nothing to tell apart: add images of another class."
+            f"There is only one class, {only}, so there is nothing to tell apart: add {things} of another class."
         )
     for part, names in classes.missing.items():
         has = {"train": "training", "val": "validation"}.get(part, part)
         found.append(
-            f"The {has} part has no image of {_some(names)}: "
+            f"The {has} part has no {audit.thing} of {_some(names)}: "
             + ("nothing can be learnt of it; add some." if part == "train" else "nothing is measured of it; add some.")
         )
     if classes.tiny:
         n = len(classes.tiny)
         found.append(
-            f"{n:,} {'class has' if n == 1 else 'classes have'} fewer than 5 images ({_some(classes.tiny)}), too few "
-            "to learn and to test: add images, or join classes."
+            f"{n:,} {'class has' if n == 1 else 'classes have'} fewer than 5 {things} ({_some(classes.tiny)}), too few "
+            f"to learn and to test: add {things}, or join classes."
         )
     elif classes.ratio is not None and classes.ratio >= UNEVEN:
         least = min(classes.counts, key=lambda name: classes.counts[name])
         found.append(
-            f"The largest class has {classes.ratio:.0f} times as many images as the smallest ({least}, "
+            f"The largest class has {classes.ratio:.0f} times as many {things} as the smallest ({least}, "
             f"{classes.counts[least]:,}): judge by the balanced accuracy and by each class, not by the accuracy."
         )
     return found

@@ -12,7 +12,7 @@ from regraft.backbones.preprocessing import SCALES, Preprocessing
 from regraft.backbones.registry import IMAGENET_MEAN, IMAGENET_STD, Backbone, get_backbones
 from regraft.backbones.weights import FileWeights
 from regraft.data.images import decode, read_bytes
-from regraft.errors import UnreadableImage
+from regraft.errors import Unreadable
 
 if TYPE_CHECKING:
     import torch
@@ -174,7 +174,7 @@ def _scores_sentence(backbone: Backbone, values: np.ndarray | None) -> str:
 def _preprocessing_sentences(backbone: Backbone, examples: Sequence[Any]) -> list[str]:
     from_file = isinstance(backbone.weights, FileWeights)
     # Random weights expect nothing, and those that a classifier carries were trained as they are used.
-    if not (backbone.weights.portable or from_file):
+    if backbone.modality != "image" or not (backbone.weights.portable or from_file):
         return []
     got, expected = backbone.preprocessing, get_backbones(backbone.name)[0].preprocessing
     found = []
@@ -233,6 +233,6 @@ def _sample(preprocessing: Preprocessing, examples: Sequence[Any]) -> np.ndarray
     for i in range(0, len(examples), max(1, len(examples) // SAMPLE)):
         try:
             pixels.append(preprocessing.apply(decode(read_bytes(examples[i]), preprocessing.short_side)))
-        except UnreadableImage:
+        except Unreadable:
             continue
     return np.stack(pixels) if pixels else None

@@ -57,7 +57,7 @@ def source_classes(backbone: Backbone, folder: Path | None = None) -> tuple[str,
     folder : path, optional
         Where what has been found is kept, so that the next process need not import torch for it.
     """
-    if backbone.weights.random or backbone.pool != "avg" or backbone.until is not None:
+    if _knows_nothing(backbone):
         return None
     if isinstance(backbone.weights, UrlWeights):
         return source_task(backbone, folder).classes  # only timm knows what they were trained on
@@ -142,7 +142,7 @@ def source_task(backbone: Backbone, folder: Path | None = None) -> SourceTask:
     backbone, folder
         As in `source_classes`.
     """
-    if backbone.weights.random or backbone.pool != "avg" or backbone.until is not None:
+    if _knows_nothing(backbone):
         return SourceTask()
     if folder is None:
         return _found(backbone)
@@ -152,6 +152,12 @@ def source_task(backbone: Backbone, folder: Path | None = None) -> SourceTask:
         kept = _found(backbone)
         _write(kept, file)
     return kept
+
+
+def _knows_nothing(backbone: Backbone) -> bool:
+    """Return whether its features are not what a classifier of images saw."""
+    whole = backbone.pool == "avg" and backbone.until is None and backbone.layer is None
+    return backbone.weights.random or backbone.modality != "image" or not whole
 
 
 def _found(backbone: Backbone) -> SourceTask:

@@ -87,6 +87,12 @@ def keep_from(network: nn.Module, stage: str) -> nn.Module:
     return _without(network, names[: names.index(stage)])
 
 
+def keep_through(network: nn.Module, stage: str) -> nn.Module:
+    """Make `forward_features` end at what a stage puts out, and return the network."""
+    names = list(chain(network))
+    return _without(network, names[names.index(stage) + 1 :])
+
+
 def _without(network: nn.Module, names: list[str]) -> nn.Module:
     for name in names:
         parent, _, child = name.rpartition(".")

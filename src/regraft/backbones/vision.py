@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from regraft.backbones import small_cnn  # noqa: F401  timm knows cnn3 and cnn4 from here on
-from regraft.backbones.stages import keep_below, stages
+from regraft.backbones.stages import keep_below, keep_through, stages
 from regraft.backbones.weights import RANDOM_SEED
 from regraft.errors import UsageError, WeightsError
 
@@ -66,6 +67,29 @@ def stage_widths(backbone: Backbone) -> dict[str, int]:
         features = FeatureNetwork(network, replace(backbone, pool="stages", until=None))
         network.forward_features(torch.zeros(1, 3, size, size))
     return {stage: output.shape[1] for stage, output in features.of_stages.items()}
+
+
+def check_layer(backbone: Backbone) -> None:
+    """Raise UsageError unless a network, whose weights are not needed, has the stage that is taken for its last."""
+    with torch.device("meta"):
+        network = timm.create_model(backbone.architecture, pretrained=False)
+    names = stages(network)
+    if backbone.layer not in names:
+        near = difflib.get_close_matches(str(backbone.layer), names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(
+            f"--layer must be auto or one of this network's stages ({', '.join(names)}), not {backbone.layer!r}.{hint}"
+        )
+    if backbone.pool == "scores":
+        raise UsageError("--pool scores takes the class scores of the whole network; leave --layer out.")
+
+
+def middle_stage(architecture: str) -> str | None:
+    """Return the stage in the middle of a network; None where it is too short to have one."""
+    with torch.device("meta"):
+        names = stages(timm.create_model(architecture, pretrained=False))
+    blocks = [name for name in names if "." in name]
+    return blocks[int(0.45 * len(blocks))] if len(blocks) > 2 else None
 
 
 def _size_argument(backbone: Backbone) -> dict[str, int]:
@@ -225,10 +249,13 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, backbone: Backbone) -> None:
         super().__init__()
-        self.network: Any = network if backbone.until is None else keep_below(network, backbone.until)
+        self.network: Any = network if backbone.layer is None else keep_through(network, backbone.layer)
+        if backbone.until is not None:
+            self.network = keep_below(network, backbone.until)
         self.until = backbone.until
         self.pool: Pool = backbone.pool
-        self.own_head = has_own_head(network)
+        # A head is made for the last feature map, and no other has its shape.
+        self.own_head = has_own_head(network) and backbone.layer is None
         self.of_stages: dict[str, torch.Tensor] = {}
         if self.pool == "stages":
             for stage in stages(self.network):
@@ -260,6 +287,11 @@ class FeatureNetwork(nn.Module):
             return features.flatten(2).mean(2)
         if self.pool == "max":
             return features.flatten(2).amax(2)
+        if self.pool in ("time", "thirds"):
+            if features.ndim != 4:
+                raise UsageError(f"--pool {self.pool} must have a feature map of rows and columns: this has pieces.")
+            parts = 1 if self.pool == "time" else 3
+            return nn.functional.adaptive_avg_pool2d(features, (features.shape[2], parts)).flatten(1)
         return features.flatten(1)
 
     def _keep(self, stage: str) -> Any:

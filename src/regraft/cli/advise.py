@@ -60,7 +60,7 @@ def _probes(probes: Probes) -> str:
     if probes.features is None:
         return f"Undefined: {probes.reason}"
     said = [f"{probes.features:.3f} on the features"]
-    said += [f"{value:.3f} {on}" for value, on in ((probes.raw_pixels, "on raw pixels"),) if value is not None]
+    said += [f"{value:.3f} {on}" for value, on in ((probes.raw_pixels, f"on {probes.raw}"),) if value is not None]
     if probes.low is not None and probes.high is not None:
         said.append(f"{probes.low:.3f} on a low layer and {probes.high:.3f} on the last of the first network")
     return f"Cross-validated accuracy {', '.join(said)}; chance {probes.chance or 0:.3f}."

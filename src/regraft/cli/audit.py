@@ -1,4 +1,4 @@
-"""regraft audit DATA: find what is wrong with labelled images."""
+"""regraft audit DATA: find what is wrong with labelled images, texts or recordings."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from regraft.runs import new_run_folder, whole
 @option(audit, "--seed", type=int, help="Of every random choice.")
 @source_options(audit)
 @click.option("--out", metavar="DIR", help="A new folder for the page [default: runs/NAME-audit-TIME].")
-@click.option("--fix-out", metavar="FILE", help="A new table without copies and unreadable images; labels are noted.")
+@click.option("--fix-out", metavar="FILE", help="A new table without copies and what is unreadable; labels are noted.")
 @QUIET
 @JSON
 def command(data: str, out: str | None, fix_out: str | None, quiet: bool, as_json: bool, **settings: Any) -> None:
-    """Find what is wrong with labelled images before anything is learnt from them.
+    """Find what is wrong with labelled images, texts or recordings before anything is learnt from them.
 
     Copies, leaks from training to test, likely label errors, unreadable files, what gives a class away beside the
-    subject, related neighbours, uneven classes. DATA is as for `regraft fit`; no image is touched. Writes audit.html,
+    subject, related neighbours, uneven classes. DATA is as for `regraft fit`; no file is touched. Writes audit.html,
     a sheet of pictures, and audit.json.
     """
     new_run_folder("", out)  # refuse before the work, not after it
     if fix_out is not None:
         check_clean_table(fix_out)
-    with progress_bar("images", quiet=quiet or as_json) as progress:
+    with progress_bar("examples", quiet=quiet or as_json) as progress:
         found = audit(
             data,
             progress=progress,
@@ -52,7 +52,7 @@ def command(data: str, out: str | None, fix_out: str | None, quiet: bool, as_jso
     _show(found, quiet)
     say(f"page        {folder / PAGE}")
     if rows is not None:
-        say(f"clean table {fix_out}: {rows:,} of {len(found.dataset):,} images")
+        say(f"clean table {fix_out}: {rows:,} of {found.dataset.count(len(found.dataset))}")
 
 
 def _show(found: Audited, quiet: bool) -> None:
@@ -71,7 +71,7 @@ def _table(checked: Audit) -> list[tuple[str, str]]:
     exact = sum(group.kind == "exact" for group in checked.duplicates)
     counts = checked.classes.counts.values()
     leaks = ", ".join(
-        f"{sum(leak.part == part for leak in checked.leaks):,} of {n:,} {part} images"
+        f"{sum(leak.part == part for leak in checked.leaks):,} of {n:,} {part} {checked.things}"
         for part, n in checked.classes.parts.items()
         if part != "train"
     )
@@ -79,11 +79,14 @@ def _table(checked: Audit) -> list[tuple[str, str]]:
     order = checked.order
     measured = order.random is not None and order.blocks is not None
     return [
-        ("copies", f"{checked.superfluous:,} images, {len(checked.duplicates):,} groups, {exact:,} of them exact"),
+        (
+            "copies",
+            f"{checked.superfluous:,} {checked.things}, {len(checked.duplicates):,} groups, {exact:,} of them exact",
+        ),
         ("leaks", leaks or "no test part"),
         ("label errors", f"{len(checked.likely_errors):,} likely of {checked.n:,}"),
         ("unreadable", f"{len(checked.unreadable):,}"),
         ("shortcuts", shortcuts or "none"),
         ("order", f"random folds {order.random:.3f}, blocks {order.blocks:.3f}" if measured else "not measured"),
-        ("classes", f"{len(counts):,}, of {min(counts, default=0):,} to {max(counts, default=0):,} images"),
+        ("classes", f"{len(counts):,}, of {min(counts, default=0):,} to {max(counts, default=0):,} {checked.things}"),
     ]

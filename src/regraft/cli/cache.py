@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from regraft.cli.options import JSON, print_json, say
+from regraft.data.dataset import NOUNS
 from regraft.features import cache
 
 
@@ -28,8 +29,14 @@ def info(as_json: bool) -> None:
     say(f"{root}: {sum(e.megabytes for e in entries):,.1f} MB of features (REGRAFT_CACHE moves it)")
     for entry in entries:
         name = entry.producer.get("backbone", "?")
-        what = "images" if "preprocessing" in entry.producer else "texts"
-        say(f"  {name:28} {entry.images:>9,} {what:6} {entry.megabytes:>9,.1f} MB  {_made(entry.producer)}")
+        what = _things(entry.producer)
+        say(f"  {name:28} {entry.images:>9,} {what:10} {entry.megabytes:>9,.1f} MB  {_made(entry.producer)}")
+
+
+def _things(producer: dict[str, Any]) -> str:
+    """Return what an entry's features are of, as far as it tells."""
+    told = "audio" if "sound" in producer else "image" if "preprocessing" in producer else "text"
+    return NOUNS[producer.get("modality", told)][1]
 
 
 def _made(producer: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: 
     cluster, a map that shows an image where it is pointed at), clusters.csv and clusters.json.
     """
     new_run_folder("", out)  # refuse before the work, not after it
-    with progress_bar("images", quiet=quiet or as_json) as progress:
+    with progress_bar("examples", quiet=quiet or as_json) as progress:
         announce = None if quiet else lambda sentence: say(sentence, to_stderr=as_json)
         found = cluster(data, progress=progress, announce=announce, **settings)
     folder = new_run_folder(f"{found.images.name}-clusters", out)
@@ -56,6 +56,7 @@ def _show(found: Clusters, quiet: bool) -> None:
         say("")
     for group in found.to_dict()["groups"]:
         inside = ", ".join(f"{label} ({n:,})" for label, n in list(group["classes"].items())[:3])
-        say(f"cluster {group['cluster']:3}  {group['size']:7,} images  {inside or 'such as ' + group['central'][0]}")
+        shown = inside or f"such as {group['central'][0]}"
+        say(f"cluster {group['cluster']:3}  {group['size']:7,} {found.images.things}  {shown}")
     for sentence in found.sentences():
         say(f"- {sentence}")

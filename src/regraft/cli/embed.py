@@ -1,4 +1,4 @@
-"""regraft embed DATA --out FILE: write the features of images to a file."""
+"""regraft embed DATA --out FILE: write the features of images, texts or recordings to a file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from regraft.pipeline import embed
 @click.argument("data")
 @click.option("--out", required=True, metavar="FILE", help="A new .parquet or .npz file.")
 @backbone_options(embed)
-@option(embed, "--skip-unreadable", is_flag=True, help="Go on if over 5% of the images are unreadable.")
+@option(embed, "--skip-unreadable", is_flag=True, help="Go on if over 5% of the examples are unreadable.")
 @QUIET
 @JSON
 def command(data: str, out: str, quiet: bool, as_json: bool, **settings: Any) -> None:
-    """Write the features of images, with their labels where DATA have them, to a file."""
+    """Write the features of images, texts or recordings, with their labels where DATA have them, to a file."""
     path = check_feature_file(out)
     with progress_bar("features", quiet=quiet or as_json) as progress:
         found = embed(data, progress=progress, **settings)
@@ -36,4 +36,4 @@ def command(data: str, out: str, quiet: bool, as_json: bool, **settings: Any) ->
         say(f"skipped {skipped_one.name}: {skipped_one.reason}", to_stderr=True)
     if not quiet:
         rows, columns = features.values.shape
-        say(f"{rows:,} images x {columns:,} features in {features.seconds:.1f} s: {out}")
+        say(f"{rows:,} {found.things} x {columns:,} features in {features.seconds:.1f} s: {out}")

@@ -20,7 +20,10 @@ from regraft.result import Evaluated
 @QUIET
 @JSON
 def command(model: str, data: str, quiet: bool, as_json: bool, **settings: Any) -> None:
-    """Measure a saved classifier on labelled images; where DATA have a test part, on that alone."""
+    """Measure a saved classifier on labelled images, texts or recordings.
+
+    Where DATA have a test part, it is measured on that alone.
+    """
     classifier = Classifier.load(model)
     with progress_bar("features", quiet=quiet or as_json) as progress:
         found = evaluate(classifier, data, progress=progress, **settings)
@@ -36,7 +39,7 @@ def _print(found: Evaluated, quiet: bool) -> None:
         for note in found.notes:
             say(note)
     low, high = result.accuracy_ci95
-    say(f"images             {result.n}" + (f" ({len(found.skipped)} skipped)" if found.skipped else ""))
+    say(f"{found.dataset.things:18} {result.n}" + (f" ({len(found.skipped)} skipped)" if found.skipped else ""))
     say(f"accuracy           {result.accuracy:.4f} (95% interval {low:.4f} to {high:.4f})")
     for name in ("balanced_accuracy", "macro_f1", "log_loss", "roc_auc", "average_precision"):
         value = getattr(result, name)

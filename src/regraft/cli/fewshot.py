@@ -61,7 +61,7 @@ def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: 
     test part, that is). Writes fewshot.svg and fewshot.json.
     """
     new_run_folder("", out)  # refuse before the work, not after it
-    with progress_bar("images", quiet=quiet or as_json) as progress:
+    with progress_bar("examples", quiet=quiet or as_json) as progress:
         announce = None if quiet else lambda sentence: say(sentence, to_stderr=as_json)
         found = fewshot(data, progress=progress, announce=announce, **settings)
     folder = new_run_folder(found.dataset.name, out)
@@ -74,9 +74,9 @@ def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: 
 
 
 def _show(found: FewShot, folder: Path) -> None:
-    columns = ["images a class", "accuracy, 95% interval", "head"]
+    columns = [f"{found.dataset.things} a class", "accuracy, 95% interval", "head"]
     if found.together:
-        columns = ["images a class", "named together, 95% interval", "head", "each on its own", "head"]
+        columns = [f"{found.dataset.things} a class", "named together, 95% interval", "head", "each on its own", "head"]
     rows = [columns]
     for point in found.points:
         figures = (point.best, point.alone) if found.together else (point.best,)

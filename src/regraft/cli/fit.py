@@ -1,4 +1,4 @@
-"""regraft fit DATA: learn from labelled images, and measure how well."""
+"""regraft fit DATA: learn from labelled images, texts or recordings, and measure how well."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from regraft.cli.options import (
 from regraft.cli.training import take_training, training_options
 from regraft.errors import UsageError
 from regraft.pipeline import fit
-from regraft.request import DEFAULT, SPLITS
+from regraft.request import SPLITS, STRATEGIES
 from regraft.result import Epoch, Result
 from regraft.runs import MODEL, REPORT, new_run_folder, write_run
 
@@ -47,7 +47,7 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
 @option(
     fit,
     "--strategy",
-    type=click.Choice(tuple(DEFAULT)),
+    type=click.Choice(STRATEGIES),
     help="A head on frozen features; the network fine-tuned; trained from random weights; or what pays.",
 )
 @option(fit, "--budget", callback=duration, metavar="TIME", help="What all may take, such as 90s or 5m.")
@@ -83,10 +83,10 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
 @QUIET
 @JSON
 def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: Any) -> None:
-    """Learn from labelled images, and measure how well on images not learnt from.
+    """Learn from labelled images, texts or recordings, and measure how well on others, not learnt from.
 
-    DATA is a folder of class folders (or of train/, val/, test/ of class folders), a CSV, TSV or Parquet table,
-    an HDF5 file, or a .zip or .tar.gz of any of these. Writes model.regraft, report.html and result.json.
+    DATA is a folder of class folders (or of train/, val/, test/ of class folders), a CSV, TSV, JSON lines or Parquet
+    table, an HDF5 file, or a .zip or .tar.gz of any of these. Writes model.regraft, report.html and result.json.
     """
     folder = new_run_folder(Path(data).stem, out)  # refused before the work, not after it
     training = take_training(settings)
@@ -95,7 +95,7 @@ def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: 
     noisy = None if quiet else lambda sentence: say(sentence, to_stderr=as_json)
     if noisy is not None and trains and not settings["resume"]:
         noisy(f"Checkpoints: {checkpoints} (to go on after an interruption: --resume {checkpoints}).")
-    with progress_bar("images", quiet=quiet or as_json) as progress:
+    with progress_bar("examples", quiet=quiet or as_json) as progress:
         result = fit(
             data,
             training=training,
@@ -145,8 +145,8 @@ def show(result: Result, folder: Path) -> None:
 
     test = result.evaluations["test"]
     low, high = test.accuracy_ci95
-    table = Table(title=f"Test: {test.n:,} images", title_justify="left")
-    for name in ("class", "precision", "recall", "F1", "images"):
+    table = Table(title=f"Test: {result.dataset.count(test.n)}", title_justify="left")
+    for name in ("class", "precision", "recall", "F1", result.dataset.things):
         table.add_column(name, justify="left" if name == "class" else "right")
     for name, values in sorted(test.per_class.items(), key=lambda item: item[1].f1 or 0)[:20]:
         numbers = (values.precision, values.recall, values.f1)
@@ -173,12 +173,13 @@ def show(result: Result, folder: Path) -> None:
     times = result.timings
     cached = result.cache_hits / max(1, result.cache_hits + result.cache_misses)
     console.print(
-        f"head {result.chosen}  features {times['features']:.1f} s ({result.images_per_second:,.0f} images a second, "
-        f"{cached:.0%} from the cache)  {_learning(times)}  total {times['total']:.1f} s",
+        f"head {result.chosen}  features {times['features']:.1f} s ({result.images_per_second:,.0f} "
+        f"{result.dataset.things} a second, {cached:.0%} from the cache)  {_learning(times)}  "
+        f"total {times['total']:.1f} s",
         soft_wrap=True,
     )
     if result.skipped:
-        console.print(f"skipped {len(result.skipped)} images that cannot be used; the report lists them")
+        console.print(f"skipped {result.dataset.count(len(result.skipped))} that cannot be used; the report lists them")
     console.print(verdict(result).headline, soft_wrap=True)
     if result.evidence.control is not None:
         console.print(result.evidence.control.verdict.text, soft_wrap=True)

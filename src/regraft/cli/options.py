@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from regraft.backbones.registry import POOLS
 from regraft.errors import UsageError
 from regraft.features.streaming import Progress
 
@@ -104,7 +105,11 @@ def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
     """Return the options that say which network computes the features, and how."""
     return add(
         [
-            *_offered(function, "--backbone", help="A network's name, or several joined by +."),
+            *_offered(
+                function,
+                "--backbone",
+                help="A network's name, or several joined by +; of texts also a folder, or a file of word vectors.",
+            ),
             *_offered(
                 function,
                 "--weights",
@@ -127,8 +132,15 @@ def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
             *_offered(
                 function,
                 "--pool",
-                type=click.Choice(["avg", "max", "none", "scores"]),
-                help="How the last feature map becomes a vector; none flattens it, scores takes the class scores.",
+                type=click.Choice(["auto", *POOLS]),
+                help="How the last feature map becomes a vector; time averages over its width alone, thirds over each third of it, first takes a "
+                "text's first piece, none flattens it, scores takes the class scores.",
+            ),
+            *_offered(
+                function,
+                "--layer",
+                metavar="STAGE|auto",
+                help="The stage whose output is taken, such as blocks.3; auto chooses on the training part.",
             ),
             *_offered(
                 function,
@@ -147,13 +159,21 @@ def engine_option(function: Callable[..., Any]) -> Callable[[Any], Any]:
     return option(function, "--engine", type=choices, help="What runs the networks.")
 
 
+def _example_column(function: Callable[..., Any]) -> list[Callable[[Any], Any]]:
+    """Return the option for a table's column of examples, by each of its names."""
+    if "column" not in inspect.signature(function).parameters:
+        return []
+    names = ("--column", "--image-column", "--text-column", "--sound-column", "column")
+    return [click.option(*names, metavar="NAME", help="A table's column of files, or of texts.")]
+
+
 def source_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
     """Return the options that say how labelled data are read, those that the function takes."""
     groups = "A table's column of groups that must not straddle the split."
     unreadable = "Go on if over 5% of the images are unreadable."
     return add(
         [
-            *_offered(function, "--image-column", metavar="NAME", help="A table's column of images."),
+            *_example_column(function),
             *_offered(function, "--label-column", metavar="NAME", help="A table's column of classes."),
             *_offered(function, "--group-column", metavar="NAME", help=groups),
             *_offered(function, "--images", metavar="DIR", help="Where a table's images are."),

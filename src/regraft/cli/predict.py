@@ -1,26 +1,32 @@
-"""regraft predict MODEL IMAGE...: name the class of images."""
+"""regraft predict MODEL FILE...: name the class of images, texts or recordings."""
 
 from __future__ import annotations
 
 import csv
 import io
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from regraft.classifier import Classifier, Prediction
 from regraft.cli.options import JSON, QUIET, engine_option, option, print_json, progress_bar, say
-from regraft.errors import UsageError
+from regraft.data import texts
+from regraft.data.dataset import NOUNS
+from regraft.data.sources import list_examples
+from regraft.errors import DataError, Unreadable, UsageError
 from regraft.reports import explanations
+from regraft.reports.exhibits import beginning
 from regraft.runs import new_run_folder, whole
+
+SHOWN = 60
+"""Characters of a text beside its name."""
 
 
 @click.command("predict")
 @click.argument("model")
-@click.argument("images", nargs=-1, required=True)
-@click.option("--top", type=click.IntRange(min=1), default=1, help="How many classes to show for each image.")
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--top", type=click.IntRange(min=1), default=1, help="How many classes to show for each.")
 @option(
     Classifier.predict,
     "--coverage",
@@ -35,7 +41,7 @@ from regraft.runs import new_run_folder, whole
 @JSON
 def command(
     model: str,
-    images: tuple[str, ...],
+    sources: tuple[str, ...],
     top: int,
     coverage: float | None,
     explain: str | None,
@@ -44,38 +50,63 @@ def command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Name the class of images with a saved classifier.
+    """Name the class of images, texts or recordings with a saved classifier.
 
-    IMAGES are files, folders, or - for the bytes of one image on stdin.
+    SOURCES are files, folders, tables, texts in quotes, or - for the bytes of one image, text or recording on stdin.
     """
     if as_csv and as_json:
         raise UsageError("--csv and --json exclude each other; choose one.")
-    if images.count("-") > 1:
-        raise UsageError("- stands for the one image on stdin, but it is given more than once.")
     classifier = Classifier.load(model)
+    thing, things = NOUNS[classifier.modality]
+    if sources.count("-") > 1:
+        raise UsageError(f"- stands for the one {thing} on stdin, but it is given more than once.")
+    if explain is not None and classifier.modality != "image":
+        raise UsageError(f"--explain colours places of images, but this classifier names {things}; leave it out.")
     classifier.check_coverage(coverage)
     folder = None if explain is None else new_run_folder("", explain, "--explain")
-    sources: list[Any] = [sys.stdin.buffer.read() if image == "-" else Path(image) for image in images]
-    with progress_bar("predict", quiet=quiet or len(images) == 1) as progress:
-        predictions = classifier.predict(sources, coverage=coverage, engine=engine, progress=progress)
+    given: list[Any] = [_stdin(classifier.modality) if source == "-" else source for source in sources]
+    with progress_bar("predict", quiet=quiet or len(sources) == 1) as progress:
+        predictions = classifier.predict(given, coverage=coverage, engine=engine, progress=progress)
     if folder is not None:
         with whole(folder) as new:
-            notes = explanations.write(classifier, sources, predictions, new, engine)
+            notes = explanations.write(classifier, given, predictions, new, engine)
         for note in notes:
             say(note, to_stderr=True)
     if as_json:
         print_json([prediction.to_dict(top) for prediction in predictions])
     elif as_csv:
-        say(_csv(predictions, top).rstrip("\n"))
+        say(_csv(predictions, top, thing).rstrip("\n"))
     else:
-        _print(predictions, top)
+        _print(predictions, top, _texts(given) if classifier.modality == "text" else [])
     if any(prediction.error for prediction in predictions):
         raise click.exceptions.Exit(1)
 
 
-def _print(predictions: list[Prediction], top: int) -> None:
+def _stdin(modality: str) -> Any:
+    raw = sys.stdin.buffer.read()
+    if modality != "text":
+        return raw
+    try:
+        return texts.decode(raw)
+    except Unreadable as error:
+        raise DataError(f"The text on stdin cannot be read: {error}.") from None
+
+
+def _texts(given: list[Any]) -> list[str]:
+    """Return the beginning of each text; "" where it cannot be read."""
+    examples, _ = list_examples(given, "text")
+    found = []
+    for example in examples:
+        try:
+            found.append(beginning(example, SHOWN))
+        except Unreadable:
+            found.append("")
+    return found
+
+
+def _print(predictions: list[Prediction], top: int, beginnings: list[str]) -> None:
     width = max(len(prediction.name) for prediction in predictions)
-    for prediction in predictions:
+    for position, prediction in enumerate(predictions):
         if prediction.error:
             say(f"{prediction.name:{width}}  not read: {prediction.error}", to_stderr=True)
             continue
@@ -83,13 +114,14 @@ def _print(predictions: list[Prediction], top: int) -> None:
         line = f"{prediction.name:{width}}  " + "  ".join(f"{name} {share:.3f}" for name, share in ranked)
         if prediction.plausible is not None:
             line += f"  plausible: {', '.join(prediction.plausible) or 'none'}"
-        say(line + ("  (unlike anything learnt from)" if prediction.unfamiliar else ""))
+        line += "  (unlike anything learnt from)" if prediction.unfamiliar else ""
+        say(f"{line}  {beginnings[position]}" if beginnings else line)
 
 
-def _csv(predictions: list[Prediction], top: int) -> str:
+def _csv(predictions: list[Prediction], top: int, thing: str) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "rank", "label", "probability", "error", "unfamiliar", "plausible"])
+    writer.writerow([thing, "rank", "label", "probability", "error", "unfamiliar", "plausible"])
     for prediction in predictions:
         if prediction.error:
             writer.writerow([prediction.name, "", "", "", prediction.error, "", ""])

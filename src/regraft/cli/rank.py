@@ -19,7 +19,7 @@ from regraft.transferability.scores import SCORES
     rank,
     "--backbones",
     metavar="NAME,NAME",
-    help=f"Networks; NAME:random has random weights [default: {','.join(DEFAULT)}].",
+    help=f"Networks; NAME:random has random weights [default: {','.join(DEFAULT['image'])}].",
 )
 @option(rank, "--layers/--no-layers", help="Rank the layers of the best network, too (one more pass).")
 @option(rank, "--combinations/--no-combinations", help="Rank pairs of networks, too.")
@@ -47,7 +47,7 @@ def command(data: str, quiet: bool, as_json: bool, **settings: Any) -> None:
 def _show(found: Ranking, data: str, quiet: bool) -> None:
     _table("network", [(row.backbone, _cells(row), ", ".join(row.flags)) for row in found.rows], _HEADS)
     say("tau with the probe  " + ", ".join(f"{_TITLES[name]} {_number(found.tau[name], 2)}" for name in SCORES))
-    say(f"raw pixels {_number(found.raw_pixels, 3)}, most frequent class {_number(found.chance, 3)}")
+    say(f"{found.raw} {_number(found.raw_pixels, 3)}, most frequent class {_number(found.chance, 3)}")
     if found.combinations:
         rows = [(row.backbone, _cells(row), ", ".join(row.flags)) for row in found.combinations]
         _table("side by side", rows, _HEADS)

@@ -13,10 +13,15 @@ import click
 
 from regraft.classifier import Classifier
 from regraft.cli.options import JSON, QUIET, engine_option, option, print_json, progress_bar, say
+from regraft.data.dataset import NOUNS
 from regraft.errors import UsageError
 from regraft.exploration.active_learning import Suggestions, suggest
+from regraft.reports.exhibits import beginning
 from regraft.reports.suggestions import PAGE, TABLE, write
 from regraft.runs import new_run_folder, whole
+
+SHOWN = 60
+"""Characters of a text beside its name."""
 
 
 @click.command("suggest")
@@ -50,7 +55,7 @@ def command(
         raise UsageError("--csv and --json exclude each other; choose one.")
     folder = new_run_folder(f"{Path(unlabelled[0]).name}-suggest", out)  # refuse before the work, not after it
     classifier = Classifier.load(model)
-    with progress_bar("images", quiet=quiet or as_json or as_csv) as progress:
+    with progress_bar("examples", quiet=quiet or as_json or as_csv) as progress:
         sources = [Path(one) for one in unlabelled]
         data = sources[0] if len(sources) == 1 else sources
         found = suggest(classifier, data, n, labelled=labelled, engine=engine, progress=progress)
@@ -66,21 +71,21 @@ def command(
     for skipped in found.skipped:
         say(f"{skipped.name}  not read: {skipped.reason}", to_stderr=True)
     if not as_json and not as_csv and found.picks:
-        say(_next(folder, tabulated, labelled is not None))
+        say(_next(folder, tabulated, labelled is not None, NOUNS[found.modality][1]))
 
 
 def _show(found: Suggestions, quiet: bool) -> None:
-    heads = ("", "image", "rivals", "margin", "distance", "why")
+    heads = ("", NOUNS[found.modality][0], "rivals", "margin", "distance", "why")
     rows = [
         (
             str(rank),
-            one.name,
+            one.name if found.modality != "text" else f"{one.name}: {beginning(example, SHOWN)}",
             ", ".join(f"{name} {share:.2f}" for name, share in zip(one.rivals, one.probabilities, strict=True)),
             f"{one.margin:.2f}",
             "–" if one.distance is None else f"{one.distance:.2f}",
             one.why,
         )
-        for rank, one in enumerate(found.picks, 1)
+        for rank, (one, example) in enumerate(zip(found.picks, found.examples, strict=True), 1)
     ]
     widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
     right = (0, 3, 4)
@@ -92,21 +97,34 @@ def _show(found: Suggestions, quiet: bool) -> None:
             say(f"Note: {note}")
 
 
-def _next(folder: Path, tabulated: bool, labelled: bool) -> str:
+def _next(folder: Path, tabulated: bool, labelled: bool, things: str) -> str:
     """Return how to go on, in a line."""
     if not tabulated:
-        return "next   label these images, add them to your labelled ones, and fit anew (no table: they are no files)"
+        return (
+            f"next   label these {things}, add them to your labelled ones, and fit anew (no table: they are no files)"
+        )
     table = shlex.quote(str(folder / TABLE))
     if labelled:
         return f"next   fill in the column label, then: regraft fit {table}"
-    return f"next   fill in the column label of {table}, add its rows to your labelled images' table, and fit anew"
+    return f"next   fill in the column label of {table}, add its rows to your labelled {things}' table, and fit anew"
 
 
 def _csv(found: Suggestions) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["rank", "image", "guess", "probability", "rival", "margin", "score", "distance", "unfamiliar", "why"]
+        [
+            "rank",
+            NOUNS[found.modality][0],
+            "guess",
+            "probability",
+            "rival",
+            "margin",
+            "score",
+            "distance",
+            "unfamiliar",
+            "why",
+        ]
     )
     for rank, one in enumerate(found.picks, 1):
         distance = "" if one.distance is None else f"{one.distance:.6f}"

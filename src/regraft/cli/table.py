@@ -21,4 +21,4 @@ def command(data: str, out: str, label_from_name: bool, quiet: bool) -> None:
     if not quiet:
         for note in dataset.notes:
             say(note)
-        say(f"{len(dataset):,} images in {len(dataset.class_names)} classes: {out}")
+        say(f"{dataset.count(len(dataset))} in {len(dataset.class_names)} classes: {out}")

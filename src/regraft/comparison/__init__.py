@@ -40,7 +40,7 @@ def compare(
     test_size: float = 0.2,
     split: Split = "random",
     seed: int = 0,
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
     images: str | Path | None = None,
@@ -54,7 +54,7 @@ def compare(
 
     Parameters
     ----------
-    data, labels, test_size, split, seed, image_column, label_column, group_column, images, label_from_name
+    data, labels, test_size, split, seed, column, label_column, group_column, images, label_from_name
         As in `fit`.
     strategies : sequence of str
         Names in `STRATEGIES`.
@@ -81,16 +81,16 @@ def compare(
     """
     started = time.perf_counter()
     names = _checked(strategies, weights, budget, test_size, seed)
-    settings = {name: _settings(name, backbone, weights, epochs) for name in names}
     dataset = read_source(
         data,
         labels=labels,
-        image_column=image_column,
+        column=column,
         label_column=label_column,
         group_column=group_column,
         images=images,
         label_from_name=label_from_name,
     )
+    settings = {name: _settings(name, backbone, weights, epochs, dataset.modality) for name in names}
     check_classes(dataset)
     dataset = held_together(dataset, split)
     dataset, protocol = settle_protocol(dataset, test_size, seed)
@@ -105,7 +105,7 @@ def compare(
             settings[name]["budget"] = left / (len(names) - position)
         say(f"{name} ({position + 1} of {len(names)})")
         rows.append(_fitted(name, dataset, {**same, **settings[name]}))
-        say(_outcome(rows[-1]))
+        say(_outcome(rows[-1], dataset.things))
         if position == 0 and rows[0].result is not None:
             for sentence in rows[0].result.audit.sentences():
                 say(f"Audit: {sentence}")
@@ -138,7 +138,9 @@ def _checked(
     return sorted(strategies, key=lambda name: name != "probe")
 
 
-def _settings(name: str, backbone: str | None, weights: str | Path | None, epochs: int | None) -> dict[str, Any]:
+def _settings(
+    name: str, backbone: str | None, weights: str | Path | None, epochs: int | None, modality: str
+) -> dict[str, Any]:
     """Return what `fit` is called with for a strategy; a backbone that does not exist is refused here."""
     chosen = STRATEGIES[name]
     settings: dict[str, Any] = {"strategy": chosen.strategy}
@@ -150,7 +152,7 @@ def _settings(name: str, backbone: str | None, weights: str | Path | None, epoch
         return {**settings, "backbone": backbone or RANDOM_BACKBONE}
     given = {"backbone": backbone, "weights": weights}
     if backbone is not None:
-        get_backbones(backbone, weights=weights)
+        get_backbones(backbone, modality=modality, weights=weights)
     return {**settings, **{key: value for key, value in given.items() if value is not None}}
 
 
@@ -195,10 +197,10 @@ def _validation(result: Result) -> tuple[float | None, tuple[float, float] | Non
     return head.accuracy, wilson(round(head.accuracy * n), n)
 
 
-def _outcome(row: Row) -> str:
+def _outcome(row: Row, things: str) -> str:
     if row.error:
         return f"  failed: {row.error}"
-    return f"  {row.accuracy:.1%} of the test images right, in {row.seconds:.0f} s"
+    return f"  {row.accuracy:.1%} of the test {things} right, in {row.seconds:.0f} s"
 
 
 def _reasons(rows: list[Row]) -> str:

@@ -22,11 +22,11 @@ def compared(rows: Sequence[Row], dataset: Dataset, protocol: str, **record: Any
     tested = [row if row is best else replace(row, p_value=mcnemar(*paired(best, row))) for row in done]
     return Comparison(
         rows=(*sorted(tested, key=lambda row: -(row.accuracy or 0)), *(row for row in rows if row.error)),
-        verdict=verdict(done),
+        verdict=verdict(done, dataset.things),
         best=best.strategy,
         dataset=dataset,
         protocol=protocol,
-        notes=tuple(_notes(done, best)),
+        notes=tuple(_notes(done, best, dataset.things)),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         **record,
     )
@@ -49,23 +49,23 @@ def paired(one: Row, other: Row) -> tuple[np.ndarray, np.ndarray]:
     return np.array([answers[0][name] for name in common]), np.array([answers[1][name] for name in common])
 
 
-def verdict(rows: Sequence[Row]) -> Verdict:
+def verdict(rows: Sequence[Row], things: str = "images") -> Verdict:
     """Return whether the best transfer beats the best training from scratch, in the order in which they ran."""
     transfers, scratches = ([row for row in rows if row.transfers is which] for which in (True, False))
     if not transfers or not scratches:
         missing = "transfer" if scratches else "training from scratch"
         return Verdict(f"Whether transfer pays cannot be said without {missing}: compare at least one of either kind.")
     transfer, scratch = best_of(transfers), best_of(scratches)
-    return judge(*paired(transfer, scratch), transfer=transfer.strategy, scratch=scratch.strategy)
+    return judge(*paired(transfer, scratch), transfer=transfer.strategy, scratch=scratch.strategy, things=things)
 
 
-def _notes(rows: Sequence[Row], best: Row) -> list[str]:
+def _notes(rows: Sequence[Row], best: Row, things: str) -> list[str]:
     notes = [
         "The rows are in the order of their test accuracy, for the eye alone: nothing was chosen or kept by it.",
         f"p is of McNemar's exact test against {best.strategy}, the most accurate on validation: how often a "
         "difference as large would come by chance if the two were equally good. Several tests make several chances.",
-        "Validation is on images that the network or head was not fitted to and that are not the test's: the "
-        "validation part where there is one, else a part of the training images, or cross-validation on them.",
+        f"Validation is on {things} that the network or head was not fitted to and that are not the test's: the "
+        f"validation part where there is one, else a part of the training {things}, or cross-validation on them.",
         "Times are in the order in which the strategies ran, the probe first: features that one has computed "
         "are there for the next.",
     ]

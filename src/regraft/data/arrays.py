@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft.data.dataset import Dataset, Example, Row, Skipped
+from regraft.data.dataset import NOUNS, Dataset, Example, Row, Skipped
 from regraft.data.filenames import printable
 from regraft.data.labels import as_text, labelled
+from regraft.data.modality import of_examples, of_name
 from regraft.errors import DataError
 
 
@@ -22,6 +23,7 @@ def read_arrays(images: Any, labels: Iterable[Any] | None) -> Dataset:
     Parameters
     ----------
     images : array of shape (n, h, w) or (n, h, w, 1 or 3 or 4), or list of length n
+        A list of texts; of pairs of samples and their rate; or of pictures.
         Pixels are whole numbers from 0 to 255, or fractions from 0 to 1. A list may mix paths, bytes
         and arrays of shape (h, w) or (h, w, 1 or 3 or 4).
     labels : array-like of str or int, of shape (n,)
@@ -38,14 +40,16 @@ def read_arrays(images: Any, labels: Iterable[Any] | None) -> Dataset:
         If labels are missing or of another length, or the images are of another kind, shape or range.
     """
     if labels is None:
-        raise DataError("images from Python need labels: give labels=[...], one for each image")
+        raise DataError("examples from Python need labels: give labels=[...], one for each")
     examples, names = list_arrays(images)
+    modality = of_examples(examples)
     values = np.asarray(labels if hasattr(labels, "__array__") else list(labels), dtype=object)
     if values.ndim == 2 and 1 in values.shape:
         values = values.reshape(-1)
     if values.ndim != 1 or len(values) != len(examples):
         raise DataError(
-            f"labels must have one value for each of the {len(examples)} images, and have the shape {values.shape}"
+            f"labels must have one value for each of the {len(examples)} {NOUNS[modality][1]}, and have the shape "
+            f"{values.shape}"
         )
     text = as_text(values)
     gone = {i for i, example in enumerate(examples) if isinstance(example, Path) and not example.is_file()}
@@ -56,11 +60,14 @@ def read_arrays(images: Any, labels: Iterable[Any] | None) -> Dataset:
         [printable(text[i]) for i in kept],
         name="arrays",
         skipped=[Skipped(names[i], "file not found") for i in sorted(gone)],
+        modality=modality,
     )
 
 
 def list_arrays(images: Any) -> tuple[list[Example], list[str]]:
-    """Return the pictures of an array or a list as examples, and their names.
+    """Return the examples of an array or a list, and their names.
+
+    Strings are files where most of them end as files do or are there; else they are texts.
 
     Raises
     ------
@@ -69,13 +76,29 @@ def list_arrays(images: Any) -> tuple[list[Example], list[str]]:
     """
     if not isinstance(images, list | tuple):
         images = to_pixels(_as_array(images), "images", stacked=True)
-    examples = [_example(image, position) for position, image in enumerate(images)]
+    texts = are_texts(images)
+    examples = [image if texts else _example(image, position) for position, image in enumerate(images)]
     if not examples:
-        raise DataError("there are no images: the list or array is empty")
+        raise DataError("there are no examples: the list or array is empty")
+    noun = NOUNS[of_examples(examples)][0]
     return examples, [
-        printable(example) if isinstance(example, Path) else f"image {position}"
+        printable(example) if isinstance(example, Path) else f"{noun} {position}"
         for position, example in enumerate(examples)
     ]
+
+
+def are_texts(values: Sequence[Any]) -> bool:
+    """Return whether values are strings that are texts, and not names of files."""
+    if not len(values) or not all(isinstance(value, str) for value in values):
+        return False
+    return sum(_may_be_file(value) for value in values) <= len(values) / 2
+
+
+def _may_be_file(value: str) -> bool:
+    try:
+        return of_name(value) is not None or os.path.lexists(Path(value).expanduser())
+    except (ValueError, RuntimeError, OSError):  # a NUL, a home of nobody, far too long
+        return False
 
 
 def to_pixels(array: np.ndarray, what: str, *, stacked: bool = False) -> npt.NDArray[np.uint8]:
@@ -150,8 +173,15 @@ def _example(image: Any, position: int) -> Example:
     """Return one element of a list as an example."""
     if isinstance(image, str | os.PathLike):
         return Path(image)
+    if isinstance(image, tuple) and len(image) == 2:
+        from regraft.data.sounds import encode
+
+        return encode(*image)
     if isinstance(image, np.ndarray):
         return to_pixels(image, f"image {position}")
     if isinstance(image, bytes) or (isinstance(image, Row) and not hasattr(image, "seek")):
         return image
-    raise DataError(f"image {position} must be a path, encoded bytes or an array, and is {type(image).__name__}")
+    raise DataError(
+        f"example {position} must be a path, a text, encoded bytes, an array, or samples and their rate, and is "
+        f"{type(image).__name__}"
+    )

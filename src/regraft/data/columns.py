@@ -1,9 +1,10 @@
-"""Columns of text from CSV, TSV and Parquet files, and back."""
+"""Columns of text from CSV, TSV, JSON lines and Parquet files, and back."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,12 @@ from regraft.data.filenames import printable
 from regraft.data.labels import as_text
 from regraft.errors import DataError
 
-TABLE_EXTENSIONS = (".csv", ".tsv", ".parquet")
+LINES_EXTENSIONS = (".jsonl", ".ndjson")
+WRITTEN_EXTENSIONS = (".csv", ".tsv", ".parquet")
+TABLE_EXTENSIONS = WRITTEN_EXTENSIONS + LINES_EXTENSIONS
+
+LONGEST_VALUE = 2**27
+"""Characters of one value in a .csv file; Python's own limit is a few pages of text."""
 
 Columns = dict[str, list[str]]
 
@@ -23,7 +29,8 @@ def read_columns(path: Path, *, is_image: tuple[str, ...] = ()) -> tuple[Columns
     Parameters
     ----------
     path : Path
-        A .csv (commas, semicolons, tabs, bars, or spaces between values), .tsv or .parquet file.
+        A .csv (commas, semicolons, tabs, bars, or spaces between values), .tsv, .jsonl or
+        .parquet file.
     is_image : tuple of str
         Extensions of images: a first line with a name that ends in one is data, not the header.
 
@@ -40,11 +47,16 @@ def read_columns(path: Path, *, is_image: tuple[str, ...] = ()) -> tuple[Columns
         If the file cannot be read, rows differ in length, two columns have one name, or there are no rows.
     """
     try:
-        columns, notes = _parquet(path) if path.suffix.lower() == ".parquet" else _delimited(path, is_image)
+        if path.suffix.lower() == ".parquet":
+            columns, notes = _parquet(path)
+        elif path.suffix.lower() in LINES_EXTENSIONS:
+            columns, notes = _json_lines(path)
+        else:
+            columns, notes = _delimited(path, is_image)
     except OSError as error:
         raise DataError(f"the table {printable(path)} cannot be opened: {error.strerror or error}") from error
     if not any(columns.values()):
-        raise DataError(f"the table {printable(path)} has no rows: it needs a line for each image")
+        raise DataError(f"the table {printable(path)} has no rows: it needs a line for each example")
     return columns, notes
 
 
@@ -57,8 +69,8 @@ def write_columns(columns: Mapping[str, Sequence[str]], path: Path) -> None:
         If the extension is another, the file exists, its folder does not, or it cannot be written.
     """
     extension = path.suffix.lower()
-    if extension not in TABLE_EXTENSIONS:
-        raise DataError(f"a table's name must end in {', '.join(TABLE_EXTENSIONS)}, and {printable(path)} does not")
+    if extension not in WRITTEN_EXTENSIONS:
+        raise DataError(f"a table's name must end in {', '.join(WRITTEN_EXTENSIONS)}, and {printable(path)} does not")
     if path.exists():
         raise DataError(f"{printable(path)} exists and is not overwritten: choose another name")
     if not path.parent.is_dir():
@@ -90,7 +102,7 @@ def _delimited(path: Path, is_image: tuple[str, ...]) -> tuple[Columns, list[str
         except (csv.Error, UnicodeError) as error:
             raise DataError(f"the table {printable(path)} cannot be read as text: {error}") from error
     if not rows:
-        raise DataError(f"the table {printable(path)} is empty: it needs a line for each image")
+        raise DataError(f"the table {printable(path)} is empty: it needs a line for each example")
     notes = []
     header = [name.strip() or f"column_{i}" for i, name in enumerate(rows[0][1], start=1)]
     if any(name.lower().endswith(is_image) for name in header if is_image):
@@ -115,7 +127,11 @@ def _rows(lines: Iterator[str], path: Path) -> Iterator[tuple[int, list[str]]]:
     whole = _again(first, lines)
     if delimiter in first:
         reader = csv.reader(whole, delimiter=delimiter, skipinitialspace=delimiter != "\t")
-        yield from ((reader.line_num, row) for row in reader if any(row))
+        before = csv.field_size_limit(LONGEST_VALUE)
+        try:
+            yield from ((reader.line_num, row) for row in reader if any(row))
+        finally:
+            csv.field_size_limit(before)
     else:
         yield from ((number, line.split()) for number, line in enumerate(whole, start=1) if line.strip())
 
@@ -136,6 +152,41 @@ def _parquet(path: Path) -> tuple[Columns, list[str]]:
         return {name: as_text(table.column(name).to_pylist()) for name in flat}, []
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{printable(path)} is not a Parquet file that can be read: {error}") from error
+
+
+def _json_lines(path: Path) -> tuple[Columns, list[str]]:
+    """Read one JSON object a line; values that are objects or lists are left out."""
+    rows: list[dict[str, object]] = []
+    try:
+        # Split at line feeds alone: other line ends of Unicode may stand inside a JSON text.
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{printable(path)} must be UTF-8, as JSON is, but is not ({error.reason}): save it anew"
+        ) from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise DataError(
+                f"line {number} of {printable(path)} must be a JSON object such as "
+                f'{{"text": "...", "label": "..."}}, and is not: mend it'
+            )
+        rows.append(row)
+    flat = {
+        name: None
+        for row in rows
+        for name, value in row.items()
+        if value is not None and not isinstance(value, dict | list)
+    }
+    return {
+        name: as_text(None if isinstance(row.get(name), dict | list) else row.get(name) for row in rows)
+        for name in flat
+    }, []
 
 
 def _check_distinct(names: list[str], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The labelled examples of a job, as an immutable value; it never holds pixels."""
+"""The labelled examples of a job, as an immutable value; it never holds pixels or samples."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ class Row(Protocol):
         ...
 
 
-Example = Path | bytes | np.ndarray | Row
-"""Where one image is: a file, its encoded bytes, its array, or a row of a larger store."""
+Example = Path | bytes | str | np.ndarray | Row
+"""Where one example is: a file, its encoded bytes, a text itself, an array, or a row of a larger store."""
+
+NOUNS = {"image": ("image", "images"), "text": ("text", "texts"), "audio": ("recording", "recordings")}
+"""What people call one example of a modality, and many."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ class Dataset:
 
     Parameters
     ----------
-    examples : sequence of Path, bytes, array or Row, length n
-        Where each image is.
+    examples : sequence of Path, bytes, str, array or Row, length n
+        Where each example is.
     names : tuple of str, length n
         What the user calls each example.
     labels : dict of str to int array of shape (n,)
@@ -63,8 +66,7 @@ class Dataset:
         "train", "val" or "test" for each example; None where the source has no split of its own.
     groups : array of str of shape (n,), optional
         Examples of one group never straddle a split.
-    modality : str
-        "image".
+    modality : {"image", "text", "audio"}
     name : str
         A short name for the run: the folder's or file's.
     notes : tuple of str
@@ -88,6 +90,15 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def things(self) -> str:
+        """What people call the examples: images, texts or recordings."""
+        return NOUNS[self.modality][1]
+
+    def count(self, n: int) -> str:
+        """Return so many examples in words, such as "1,000 images"."""
+        return f"{n:,} {NOUNS[self.modality][n != 1]}"
 
     @property
     def y(self) -> npt.NDArray[np.int64]:

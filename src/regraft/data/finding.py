@@ -9,14 +9,19 @@ from pathlib import Path
 
 from regraft.data.columns import Columns
 from regraft.data.filenames import printable
-from regraft.data.listing import IMAGE_EXTENSIONS, list_folder
+from regraft.data.listing import EXTENSIONS, IMAGE_EXTENSIONS, list_folder
 from regraft.data.splits import part_of
 from regraft.errors import DataError
 
 # In the order in which they are tried.
-_IMAGE_NAMES = (
+_FILE_NAMES = (
     *("image_path", "image_file", "image_filename", "image_name", "image", "img_path", "img", "filepath"),
+    *("audio_path", "audio_file", "audio", "sound", "recording", "clip", "wav", "slice_file_name"),
     *("file_path", "path", "filename", "file_name", "file", "picture", "photo", "image_id", "img_id", "id"),
+)
+_TEXT_NAMES = (
+    *("text", "sentence", "review", "comment", "message", "content", "body", "tweet", "document", "utterance"),
+    *("question", "description", "abstract", "headline", "title", "post", "sms", "email"),
 )
 _LABEL_NAMES = (
     *(
@@ -34,6 +39,7 @@ _LABEL_NAMES = (
     ),
 )
 _SPLIT_NAMES = ("split", "set", "subset")
+_WORDS = 3  # so many words, or more, are prose
 _SAMPLE = 100  # rows that are looked at to guess a column or a folder
 
 
@@ -44,10 +50,12 @@ class Finder:
     ----------
     base : Path
         The folder that names start from.
+    extensions : tuple of str
+        Of the files that are looked for.
     """
 
-    def __init__(self, base: Path) -> None:
-        self.base = base
+    def __init__(self, base: Path, extensions: tuple[str, ...] = IMAGE_EXTENSIONS) -> None:
+        self.base, self.extensions = base, extensions
         self._folders: dict[Path, dict[str, str]] = {}
 
     def find(self, value: str) -> Path | None:
@@ -67,16 +75,18 @@ class Finder:
         return bool(sample) and sum(self.find(value) is not None for value in sample) >= len(sample) / 2
 
     def _names(self, folder: Path) -> dict[str, str]:
-        """Return the name of each image in a folder, by its name and by its name without extension."""
+        """Return the name of each file in a folder, by its name and by its name without extension."""
         if folder not in self._folders:
-            images = list_folder(folder).images if os.path.isdir(folder) else []  # noqa: PTH112
-            order = sorted(images, key=lambda name: IMAGE_EXTENSIONS.index(Path(name).suffix.lower()), reverse=True)
-            self._folders[folder] = {Path(name).stem: name for name in order} | {name: name for name in images}
+            files = list_folder(folder, self.extensions).files if os.path.isdir(folder) else []  # noqa: PTH112
+            order = sorted(files, key=lambda name: self.extensions.index(Path(name).suffix.lower()), reverse=True)
+            self._folders[folder] = {Path(name).stem: name for name in order} | {name: name for name in files}
         return self._folders[folder]
 
 
-def find_images(table: Path, columns: Columns, asked: str | None, images: Path | None) -> tuple[Finder, str, list[str]]:
-    """Find the column of images and the folder that its names start from.
+def find_files(
+    table: Path, columns: Columns, asked: str | None, images: Path | None, modality: str = "image"
+) -> tuple[Finder, str, list[str]]:
+    """Find the column of files and the folder that its names start from.
 
     Parameters
     ----------
@@ -89,6 +99,8 @@ def find_images(table: Path, columns: Columns, asked: str | None, images: Path |
     images : Path, optional
         The folder, where the user named it; else the table's own, or the only folder beside the table
         in which the files are.
+    modality : {"image", "text", "audio"}
+        Which files are looked for.
 
     Returns
     -------
@@ -102,12 +114,13 @@ def find_images(table: Path, columns: Columns, asked: str | None, images: Path |
     """
     if images is not None and not images.is_dir():
         raise DataError(f"there is no folder {printable(images)}: give --images the folder that the images are in")
-    here = Finder(images or table.parent)
-    candidates = [named(columns, asked, table, "--image-column")] if asked else _image_candidates(columns, here, table)
+    extensions = EXTENSIONS[modality]
+    here = Finder(images or table.parent, extensions)
+    candidates = [named(columns, asked, table, "--column")] if asked else _file_candidates(columns, here, table)
     column = next((c for c in candidates if here.finds_most(columns[c])), None)
     if column is not None or images is not None:
         return here, column or candidates[0], []
-    beside = [Finder(table.parent / name) for name in list_folder(table.parent).folders]
+    beside = [Finder(table.parent / name, extensions) for name in list_folder(table.parent).folders]
     for column in candidates:
         able = [finder for finder in beside if finder.finds_most(columns[column])]
         if len(able) > 1:
@@ -131,7 +144,7 @@ def find_labels(columns: Columns, asked: str | None, taken: Collection[str | Non
     free = [column for column in columns if column not in taken]
     by_name = [column for column in free if _plain(column) in _LABEL_NAMES]
     if len(by_name or free) != 1:
-        raise _not_obvious("label", columns, table)
+        raise _not_obvious("label", columns, table, "--label-column")
     return (by_name or free)[0]
 
 
@@ -160,25 +173,68 @@ def named(columns: Columns, asked: str, table: Path, option: str) -> str:
     raise DataError(f"{printable(table)} has no column {asked!r} for {option}: it has {_shown(columns)}{guess}")
 
 
-def _image_candidates(columns: Columns, here: Finder, table: Path) -> list[str]:
-    """Return the columns that may hold the images, the likeliest first."""
-    by_name = sorted((c for c in columns if _plain(c) in _IMAGE_NAMES), key=lambda c: _IMAGE_NAMES.index(_plain(c)))
+def _file_candidates(columns: Columns, here: Finder, table: Path) -> list[str]:
+    """Return the columns that may hold the files, the likeliest first."""
+    by_name = sorted((c for c in columns if _plain(c) in _FILE_NAMES), key=lambda c: _FILE_NAMES.index(_plain(c)))
     if by_name:
         return by_name
-    by_value = [c for c, values in columns.items() if _mostly_image_names(values) or here.finds_most(values)]
+    by_value = [
+        c for c, values in columns.items() if _mostly_end_in(values, here.extensions) or here.finds_most(values)
+    ]
     if len(by_value) != 1:
-        raise _not_obvious("image", columns, table)
+        raise _not_obvious("images, texts or recordings", columns, table, "--column")
     return by_value
 
 
-def _mostly_image_names(values: Sequence[str]) -> bool:
-    return sum(value.strip().lower().endswith(IMAGE_EXTENSIONS) for value in values) > len(values) / 2
+def settle_modality(table: Path, columns: Columns, asked: str | None, images: Path | None) -> tuple[str, str | None]:
+    """Return the modality of a table's examples; and the column of texts, where they stand in the table itself.
+
+    Parameters
+    ----------
+    table, columns, asked, images
+        As for `find_files`.
+
+    Raises
+    ------
+    DataError
+        If the column asked for does not exist, or several columns hold prose.
+    """
+    looked_at = [named(columns, asked, table, "--column")] if asked else [*columns]
+    for modality, extensions in EXTENSIONS.items():
+        if any(_mostly_end_in(columns[column], extensions) for column in looked_at):
+            return modality, None
+    places = [Finder(images or table.parent)]
+    if images is None:
+        places += [Finder(table.parent / name) for name in list_folder(table.parent).folders]
+    if any(place.finds_most(columns[column]) for place in places for column in looked_at):
+        return "image", None
+    if images is not None:
+        return "image", None
+    if asked:
+        return ("text", asked) if _is_prose(columns[asked]) or _plain(asked) in _TEXT_NAMES else ("image", None)
+    by_name = sorted((c for c in columns if _plain(c) in _TEXT_NAMES), key=lambda c: _TEXT_NAMES.index(_plain(c)))
+    if by_name:
+        return "text", by_name[0]
+    prose = [column for column in columns if _plain(column) not in _LABEL_NAMES and _is_prose(columns[column])]
+    if len(prose) > 1:
+        raise _not_obvious("texts", columns, table, "--column")
+    return ("text", prose[0]) if prose else ("image", None)
 
 
-def _not_obvious(what: str, columns: Columns, table: Path) -> DataError:
+def _is_prose(values: Sequence[str]) -> bool:
+    """Whether most values are several words."""
+    written = [value for value in values if value.strip()]
+    return sum(len(value.split()) >= _WORDS for value in written) > len(written) / 2
+
+
+def _mostly_end_in(values: Sequence[str], extensions: tuple[str, ...]) -> bool:
+    return sum(value.strip().lower().endswith(extensions) for value in values) > len(values) / 2
+
+
+def _not_obvious(what: str, columns: Columns, table: Path, option: str) -> DataError:
     return DataError(
         f"which column of {printable(table)} holds the {what} is not obvious: it has {_shown(columns)}; "
-        f"name it with --{what}-column"
+        f"name it with {option}"
     )
 
 

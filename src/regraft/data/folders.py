@@ -6,25 +6,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from regraft.data.columns import TABLE_EXTENSIONS
-from regraft.data.dataset import SPLITS, Dataset, Skipped
+from regraft.data.dataset import NOUNS, SPLITS, Dataset, Skipped
 from regraft.data.filenames import labels_from_names, printable, tells_classes
 from regraft.data.labels import class_order, labelled
-from regraft.data.listing import IMAGE_EXTENSIONS, Listing, descend, identity, inventory, list_folder, walk
+from regraft.data.listing import EXTENSIONS, Listing, descend, identity, inventory, list_folder, walk
 from regraft.data.splits import part_of
 from regraft.errors import DataError
 
-__all__ = ["IMAGE_EXTENSIONS", "read_folder"]
 
-
-def read_folder(folder: Path, *, label_from_name: bool = False) -> Dataset:
+def read_folder(folder: Path, *, label_from_name: bool = False, modality: str = "image") -> Dataset:
     """Read a folder of class folders, or of train, val and test folders that hold them.
 
     Parameters
     ----------
     folder : Path
-        The class of an image is the name of its class folder; it may lie at any depth below it.
+        The class of an example is the name of its class folder; it may lie at any depth below it.
     label_from_name : bool
         Take the class from the start of the file name instead, as in `cat.0.jpg`.
+    modality : {"image", "text", "audio"}
+        Which files are read.
 
     Returns
     -------
@@ -34,11 +34,11 @@ def read_folder(folder: Path, *, label_from_name: bool = False) -> Dataset:
     Raises
     ------
     DataError
-        If there are no images, no class folders, only one class, no training folder beside evaluation
+        If there are no such files, no class folders, only one class, no training folder beside evaluation
         folders, or a class that is evaluated but never learnt.
     """
-    reading = _Reading(folder)
-    top = descend(folder)
+    reading = _Reading(folder, modality)
+    top = descend(folder, extensions=reading.extensions)
     parts = _split_folders(top)
     called = {split: f"{printable(path.name)}/" for path, split in parts.items()}
     for path, split in parts.items() or {top: "train"}.items():
@@ -47,9 +47,10 @@ def read_folder(folder: Path, *, label_from_name: bool = False) -> Dataset:
         else:
             reading.take_class_folders(path, split)
     if not reading.found:
-        extensions = ", ".join(IMAGE_EXTENSIONS)
+        extensions = ", ".join(reading.extensions)
         raise DataError(
-            f"{printable(folder)} holds no images: found {inventory(folder)}, and images end in {extensions}"
+            f"{printable(folder)} holds no {reading.things}: found {inventory(folder, reading.extensions)}, and "
+            f"{reading.things} end in {extensions}"
         )
     if label_from_name:
         reading.label_by_name(called)
@@ -65,6 +66,7 @@ def read_folder(folder: Path, *, label_from_name: bool = False) -> Dataset:
         name=printable(folder.resolve().name),
         notes=reading.notes,
         skipped=reading.skipped,
+        modality=modality,
     )
 
 
@@ -78,8 +80,9 @@ class _Image:
 class _Reading:
     """What has been read of a folder so far."""
 
-    def __init__(self, source: Path) -> None:
-        self.source = source
+    def __init__(self, source: Path, modality: str) -> None:
+        self.source, self.modality = source, modality
+        self.extensions, self.things = EXTENSIONS[modality], NOUNS[modality][1]
         self.found: list[_Image] = []
         self.notes: list[str] = []
         self.skipped: list[Skipped] = []
@@ -90,30 +93,32 @@ class _Reading:
         return printable(path.relative_to(self.source).as_posix())
 
     def take(self, folder: Path, label: str, split: str, above: frozenset[tuple[int, int]] = frozenset()) -> int:
-        """Take all images at any depth below a folder, and return how many there are."""
+        """Take all files at any depth below a folder, and return how many there are."""
         before = len(self.found)
-        for here, listing in walk(folder, above):
-            self.found += [_Image(here / name, label, split) for name in listing.images]
+        for here, listing in walk(folder, above, self.extensions):
+            self.found += [_Image(here / name, label, split) for name in listing.files]
             self._leave_out(here, listing)
         return len(self.found) - before
 
     def take_class_folders(self, part: Path, split: str) -> None:
         """Take the class folders of one part of the split."""
-        top = descend(part, classes=frozenset(image.label for image in self.found))
-        listing = list_folder(top)
+        top = descend(part, classes=frozenset(image.label for image in self.found), extensions=self.extensions)
+        listing = list_folder(top, self.extensions)
         above = frozenset(identity(path) for path in (self.source, part, top))
         empty = [name for name in listing.folders if not self.take(top / name, printable(name), split, above)]
         self._leave_out(top, listing)
-        if listing.images and len(empty) == len(listing.folders):
+        if listing.files and len(empty) == len(listing.folders):
             if split == "train":
-                raise _flat_error(top, listing)
-            self.notes.append(_unlabelled_note(self.name(top), len(listing.images)))
+                raise _flat_error(top, listing, self.modality)
+            self.notes.append(_unlabelled_note(self.name(top), len(listing.files), self.modality))
             return
         if empty:
-            self.notes.append(f"no class, for want of images: {', '.join(self.name(top / name) for name in empty)}/")
-        if listing.images:
-            first = self.name(top / listing.images[0])
-            self.notes.append(f"left out, in no class folder: {first} ({_n(len(listing.images), 'image')} in all)")
+            self.notes.append(
+                f"no class, for want of {self.things}: {', '.join(self.name(top / name) for name in empty)}/"
+            )
+        if listing.files:
+            first = self.name(top / listing.files[0])
+            self.notes.append(f"left out, in no class folder: {first} ({_n(len(listing.files), self.modality)} in all)")
 
     def label_by_name(self, called: dict[str, str]) -> None:
         """Label all images by the start of their names; an evaluation part of other names is unlabelled."""
@@ -131,7 +136,7 @@ class _Reading:
         for split in SPLITS[1:]:
             part = [image for image in self.found if image.split == split]
             if part and not any(image.label in learnt for image in part):
-                self.notes.append(_unlabelled_note(called[split].rstrip("/"), len(part)))
+                self.notes.append(_unlabelled_note(called[split].rstrip("/"), len(part), self.modality))
                 self.found = [image for image in self.found if image.split != split]
         first = self.found[0]
         self.notes.append(
@@ -145,7 +150,9 @@ class _Reading:
         if parts and beside:
             self.notes.append(f"not read: {', '.join(f'{self.name(path)}/' for path in beside)}")
         if self.n_others:
-            self.notes.append(f"left out, not images: {_n(self.n_others, 'file')}")
+            self.notes.append(
+                f"left out, not {self.things}: {self.n_others} {'file' if self.n_others == 1 else 'files'}"
+            )
 
     def _leave_out(self, here: Path, listing: Listing) -> None:
         self.skipped += [Skipped(self.name(here / name), "broken symbolic link") for name in listing.broken]
@@ -171,16 +178,16 @@ def _check_whether_names_tell_more(found: list[_Image]) -> None:
         )
 
 
-def _flat_error(folder: Path, listing: Listing) -> DataError:
-    """Return the error for images that lie in no class folder, with what could be done."""
-    by_name = labels_from_names(listing.images)
-    remedy = "put each class in its own folder, or give a table of images and labels"
+def _flat_error(folder: Path, listing: Listing, modality: str) -> DataError:
+    """Return the error for files that lie in no class folder, with what could be done."""
+    by_name = labels_from_names(listing.files)
+    remedy = f"put each class in its own folder, or give a table of {NOUNS[modality][1]} and labels"
     if tells_classes(by_name):
         remedy = _suggestion(by_name)
     tables = [name for place in (folder, folder.parent) for name in list_folder(place).having(TABLE_EXTENSIONS)]
     if tables:
         remedy += f"; or, if the labels are in {' or '.join(map(printable, tables))}, give that file"
-    return DataError(f"{printable(folder)} holds {_n(len(listing.images), 'image')} and no class folders: {remedy}")
+    return DataError(f"{printable(folder)} holds {_n(len(listing.files), modality)} and no class folders: {remedy}")
 
 
 def _suggestion(by_name: list[str]) -> str:
@@ -188,13 +195,13 @@ def _suggestion(by_name: list[str]) -> str:
     return f"if the file names start with the label, add --label-from-name (it gives {_few(classes)})"
 
 
-def _unlabelled_note(name: str, n: int) -> str:
-    return f"{name}/ is not used: its {_n(n, 'image')} have no labels"
+def _unlabelled_note(name: str, n: int, modality: str) -> str:
+    return f"{name}/ is not used: its {_n(n, modality)} have no labels"
 
 
 def _few(names: tuple[str, ...] | list[str]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
-def _n(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+def _n(n: int, modality: str) -> str:
+    return f"{n} {NOUNS[modality][n != 1]}"

@@ -75,12 +75,12 @@ _UPRIGHT = {
 
 
 def read_bytes(example: Example) -> bytes | np.ndarray:
-    """Read one example's encoded bytes, or its array, without decoding anything.
+    """Read one example's encoded bytes, or its array, without decoding anything; of a text, its UTF-8.
 
     Parameters
     ----------
-    example : Path, bytes, array or Row
-        Where the picture is.
+    example : Path, bytes, str, array or Row
+        Where the picture, the text or the recording is; a str is the text itself.
 
     Returns
     -------
@@ -97,6 +97,8 @@ def read_bytes(example: Example) -> bytes | np.ndarray:
         raw = _read_file(example)
     elif isinstance(example, bytes):
         raw = example
+    elif isinstance(example, str):
+        raw = example.encode("utf-8", "surrogatepass")
     elif isinstance(example, Row):
         try:
             return example.read()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft.data.dataset import SPLITS, TASK, Dataset, Skipped
+from regraft.data.dataset import NOUNS, SPLITS, TASK, Dataset, Skipped
 from regraft.data.splits import check_no_group_straddles, settle
 from regraft.errors import DataError
 
@@ -46,6 +46,7 @@ def labelled(
     name: str = "data",
     notes: Sequence[str] = (),
     skipped: Sequence[Skipped] = (),
+    modality: str = "image",
 ) -> Dataset:
     """Build the dataset of labelled examples, and check that something can be learnt from it.
 
@@ -61,7 +62,7 @@ def labelled(
         What the user calls the parts of the split, for messages.
     groups : sequence of str of length n, optional
         Examples of one group never straddle a split.
-    name, notes, skipped
+    name, notes, skipped, modality
         As in `Dataset`.
 
     Raises
@@ -73,13 +74,15 @@ def labelled(
     kept = [i for i, label in enumerate(labels) if label]
     skipped = [*skipped, *(Skipped(names[i], "empty label") for i, label in enumerate(labels) if not label)]
     if not kept:
-        raise DataError(f"{name} has no labelled image left: {len(skipped)} were skipped{_first_reason(skipped)}")
+        raise DataError(
+            f"{name} has no labelled {NOUNS[modality][0]} left: {len(skipped)} were skipped{_first_reason(skipped)}"
+        )
     order = class_order(labels[i] for i in kept)
     if classes is not None:
         absent = [c for c in classes if c not in set(order)]
         order = tuple(c for c in classes if c not in absent)
         if absent:
-            notes = [*notes, f"no image has the class {', '.join(absent)}: it is left out"]
+            notes = [*notes, f"no {NOUNS[modality][0]} has the class {', '.join(absent)}: it is left out"]
     index = {c: i for i, c in enumerate(order)}
     notes = list(notes)
     parts: npt.NDArray[np.str_] | None = None
@@ -96,6 +99,7 @@ def labelled(
         name=name,
         notes=tuple(notes),
         skipped=tuple(skipped),
+        modality=modality,
     )
     _check_classes(dataset)
     check_no_group_straddles(dataset)
@@ -107,7 +111,7 @@ def _check_classes(dataset: Dataset) -> None:
     if len(dataset.class_names) < 2:
         raise DataError(
             f"{dataset.name} has only one class, {dataset.class_names[0]!r}, and at least two are needed: "
-            f"add images of another class, or check where the labels come from"
+            f"add {dataset.things} of another class, or check where the labels come from"
         )
     learnt = set(dataset.y[dataset.part("train")].tolist())
     for part in SPLITS[1:]:
@@ -115,8 +119,8 @@ def _check_classes(dataset: Dataset) -> None:
         if unknown:
             names = ", ".join(repr(dataset.class_names[c]) for c in unknown[:5])
             raise DataError(
-                f"{part} has the class {names}, of which train has no image: "
-                f"add images of it to train, or take it out of {part}"
+                f"{part} has the class {names}, of which train has no {NOUNS[dataset.modality][0]}: "
+                f"add {dataset.things} of it to train, or take it out of {part}"
             )
 
 

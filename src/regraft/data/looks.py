@@ -25,13 +25,17 @@ class Looks:
     shapes : int array of shape (n, 2)
         Height and width in pixels, upright.
     thumbnails : uint8 array of shape (n, 32, 32, 3)
-        Each image shrunk to a square, its aspect lost: red, green, blue.
+        Each image shrunk to a square, its aspect lost: red, green, blue. Of a recording, its spectrogram; of a text,
+        nothing but zeros.
+    texts : tuple of str, length n, or None
+        Where the examples are texts: their beginnings.
     """
 
     digests: tuple[str, ...]
     sizes: npt.NDArray[np.int64]
     shapes: npt.NDArray[np.int64]
     thumbnails: npt.NDArray[np.uint8]
+    texts: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.digests)
@@ -40,7 +44,8 @@ class Looks:
         """Return the looks of the images at `index` (integers)."""
         index = np.asarray(index)
         digests = tuple(self.digests[int(i)] for i in index)
-        return Looks(digests, self.sizes[index], self.shapes[index], self.thumbnails[index])
+        texts = None if self.texts is None else tuple(self.texts[int(i)] for i in index)
+        return Looks(digests, self.sizes[index], self.shapes[index], self.thumbnails[index], texts)
 
 
 def thumbnail_of(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

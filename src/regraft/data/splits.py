@@ -120,7 +120,7 @@ def split(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -> Dataset:
         how = "stratified by class, groups kept whole"
     parts = np.full(len(dataset), "train", dtype="<U5")
     parts[test] = "test"
-    note = f"no split was given: {len(test)} of {len(dataset)} images are set aside as the test ({how})"
+    note = f"no split was given: {len(test)} of {len(dataset)} {dataset.things} are set aside as the test ({how})"
     return dataset.with_split(parts, note + _untested_note(dataset, test))
 
 
@@ -256,4 +256,4 @@ def _untested_note(dataset: Dataset, test: npt.NDArray[np.int64]) -> str:
     if len(untested) == 0:
         return ""
     names = ", ".join(dataset.class_names[c] for c in untested[:5]) + (", ..." if len(untested) > 5 else "")
-    return f"; not tested, for want of images: {names}"
+    return f"; not tested, for want of {dataset.things}: {names}"

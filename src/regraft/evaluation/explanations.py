@@ -151,7 +151,7 @@ def _maps_of(
     engine: EngineName,
 ) -> list[npt.NDArray[np.float32]] | None:
     """Return one network's map for each readable image, or None if it has no grid."""
-    if backbone.pool != "avg" or backbone.until is not None:
+    if backbone.modality != "image" or backbone.pool != "avg" or backbone.until or backbone.layer:
         return None
     width = columns.stop - columns.start
     # Not by way of the cache: a map has 49 times the numbers of its average, and is wanted once.

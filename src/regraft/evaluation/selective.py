@@ -120,7 +120,7 @@ class Selective:
         }
 
 
-def selective(probabilities: npt.ArrayLike, y: npt.ArrayLike) -> Selective:
+def selective(probabilities: npt.ArrayLike, y: npt.ArrayLike, things: str = "images") -> Selective:
     """Measure what is gained by answering only the images whose predicted class is probable enough.
 
     Parameters
@@ -128,6 +128,8 @@ def selective(probabilities: npt.ArrayLike, y: npt.ArrayLike) -> Selective:
     probabilities : float array of shape (n, k)
     y : int array of shape (n,)
         Class indices.
+    things : str
+        What people call the images, where they are texts or recordings.
 
     Returns
     -------
@@ -163,7 +165,7 @@ def selective(probabilities: npt.ArrayLike, y: npt.ArrayLike) -> Selective:
         accuracies=tuple((hits[at] / counts[at]).tolist()),
         area=_area(counts, hits, n),
         surest=every[int(np.searchsorted(counts, ceil(SHARE * n - 1e-9)))],
-        targets=tuple(_target(accuracy, every) for accuracy in TARGETS),
+        targets=tuple(_target(accuracy, every, things) for accuracy in TARGETS),
         n=n,
     )
 
@@ -174,19 +176,19 @@ def _area(counts: npt.NDArray[np.intp], hits: npt.NDArray[np.intp], n: int) -> f
     return float(np.mean(1 - expected / np.arange(1, n + 1)))
 
 
-def _target(accuracy: float, every: list[Answered]) -> Target:
+def _target(accuracy: float, every: list[Answered], things: str) -> Target:
     enough = [each for each in every if each.count >= SMALLEST]
     reached = next((each for each in reversed(enough) if each.accuracy >= accuracy), None)
     assured = next((each for each in reversed(enough) if each.accuracy_ci95[0] >= accuracy), None)
     n = every[-1].count
     if reached is None:
-        sentence = f"No threshold leaves {SMALLEST} or more of the {n} images with {accuracy:.0%} of them right."
+        sentence = f"No threshold leaves {SMALLEST} or more of the {n} {things} with {accuracy:.0%} of them right."
     elif reached.count == n:
-        sentence = f"All of these {n} images can be answered with {reached.accuracy:.1%} right."
+        sentence = f"All of these {n} {things} can be answered with {reached.accuracy:.1%} right."
     else:
         sentence = (
-            f"Of these {n} images the surest {reached.share:.0%} (confidence {reached.threshold:.2f} and above) are "
-            f"answered with {reached.accuracy:.1%} right; on new images expect a little less, since the threshold "
+            f"Of these {n} {things} the surest {reached.share:.0%} (confidence {reached.threshold:.2f} and above) are "
+            f"answered with {reached.accuracy:.1%} right; on new {things} expect a little less, since the threshold "
             "was found on these."
         )
     return Target(accuracy, reached, assured, sentence)

@@ -49,6 +49,7 @@ def judge(
     *,
     transfer: str = "",
     scratch: str = "",
+    things: str = "images",
 ) -> Verdict:
     """Return whether transfer beats its control on the same images.
 
@@ -60,6 +61,8 @@ def judge(
         What the control is, in words.
     transfer, scratch : str
         Names of the two, for the record.
+    things : str
+        What people call the images, where they are texts or recordings.
 
     Raises
     ------
@@ -77,5 +80,5 @@ def judge(
         text = f"Transfer does not help here: −{points} ({interval}) against {control}, which may be chance."
     else:
         n = np.size(right)
-        text = f"As far as these {n:,} images can tell, transfer and {control} are equal: +{points} ({interval})."
+        text = f"As far as these {n:,} {things} can tell, transfer and {control} are equal: +{points} ({interval})."
     return Verdict(text, gain, (low, high), transfer, scratch)

@@ -75,6 +75,8 @@ class Evidence:
         95% intervals of balanced accuracy, macro F1 and log loss.
     notes : tuple of str
         Why something is missing.
+    things : str
+        What people call the images, where they are texts or recordings.
     """
 
     before: Reliability
@@ -86,6 +88,7 @@ class Evidence:
     control: Control | None
     intervals: dict[str, tuple[float, float]]
     notes: tuple[str, ...] = ()
+    things: str = "images"
 
     def sentences(self) -> list[str]:
         """Return what it says, in words."""
@@ -116,6 +119,7 @@ def gather(
     strangers: dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]],
     control: Control | None,
     seed: int,
+    things: str = "images",
 ) -> Evidence:
     """Return what the test images say of how far a classifier can be trusted.
 
@@ -134,6 +138,8 @@ def gather(
         Other pictures by kind: their features, and what the head says of them.
     control : Control or None
     seed : int
+    things : str
+        What people call the images, where they are texts or recordings.
     """
     final = trusted.calibration.apply(probabilities)
     scale = settings.get("inverse_temperature")
@@ -143,11 +149,12 @@ def gather(
         after=reliability(final, y, seed=seed),
         method=_method(trusted.calibration, scale is not None),
         coverage=_coverage(trusted, final, y, protocol, seed),
-        selective=selective(final, y),
+        selective=selective(final, y, things),
         familiarity=_familiarity(trusted, features, final, strangers),
         control=control,
         intervals=bootstrap(y, final, seed),
         notes=trusted.notes,
+        things=things,
     )
 
 

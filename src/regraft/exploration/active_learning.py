@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.classifier import Classifier
-from regraft.data.dataset import Dataset, Skipped
+from regraft.data.dataset import NOUNS, Dataset, Skipped
 from regraft.data.sources import read_source
 from regraft.errors import UsageError
 from regraft.exploration.picking import Picked, pick
@@ -105,6 +105,7 @@ class Suggestions:
     notes : tuple of str
         What the user should know, each a sentence.
     seconds : float
+    modality : {"image", "text", "audio"}
     """
 
     picks: tuple[Suggestion, ...]
@@ -116,6 +117,7 @@ class Suggestions:
     labelled: Dataset | None
     notes: tuple[str, ...]
     seconds: float
+    modality: str = "image"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -173,16 +175,16 @@ def suggest(
     """
     started = time.perf_counter()
     if n < 1:
-        raise UsageError(f"--n must be 1 or more, not {n}; it is the number of images to label.")
+        raise UsageError(
+            f"--n must be 1 or more, not {n}; it is the number of {NOUNS[classifier.modality][1]} to label."
+        )
     known = None if labelled is None else read_source(labelled)
     pool = Pool.read(classifier, data, known, engine, progress)
     probabilities = classifier.score(pool.values)
     strange = classifier.unfamiliar(pool.values, probabilities)
     picked = pick(pool.roots[pool.fresh], probabilities[pool.fresh], pool.labelled, n)
     picks = [
-        _suggestion(
-            pool, picked, place, classifier.classes, probabilities[row], None if strange is None else strange[row]
-        )
+        _suggestion(pool, picked, place, classifier, probabilities[row], None if strange is None else strange[row])
         for place, row in enumerate(pool.fresh[picked.index])
     ]
     return Suggestions(
@@ -193,8 +195,9 @@ def suggest(
         known=pool.known,
         skipped=pool.skipped,
         labelled=known,
-        notes=pool.notes + tuple(_notes(pool, n)),
+        notes=pool.notes + tuple(_notes(pool, n, classifier.modality)),
         seconds=time.perf_counter() - started,
+        modality=classifier.modality,
     )
 
 
@@ -202,12 +205,13 @@ def _suggestion(
     pool: Pool,
     picked: Picked,
     place: int,
-    classes: tuple[str, ...],
+    classifier: Classifier,
     probabilities: npt.NDArray[np.float64],
     unfamiliar: np.bool_ | None,
 ) -> Suggestion:
     first, second = np.argsort(-probabilities, kind="stable")[:2]
     margin = float(probabilities[first] - probabilities[second])
+    classes = classifier.classes
     rivals, nearest = (classes[first], classes[second]), int(picked.nearest[place])
     stands_for = int(picked.stands_for[place])
     return Suggestion(
@@ -220,7 +224,7 @@ def _suggestion(
         nearest=_name(pool, picked, nearest),
         stands_for=stands_for,
         unfamiliar=None if unfamiliar is None else bool(unfamiliar),
-        why=_why(margin, stands_for, bool(unfamiliar)),
+        why=_why(margin, stands_for, bool(unfamiliar), NOUNS[classifier.modality][1]),
     )
 
 
@@ -231,27 +235,28 @@ def _name(pool: Pool, picked: Picked, nearest: int) -> str | None:
     return pool.labelled_names[nearest] if 0 <= nearest < len(pool.labelled_names) else None
 
 
-def _why(margin: float, stands_for: int, unfamiliar: bool) -> str:
+def _why(margin: float, stands_for: int, unfamiliar: bool, things: str = "images") -> str:
     """Return the reasons for a pick in a few words."""
-    alike = f"stands for {stands_for:,} images" if stands_for > 1 else "like no other"
+    alike = f"stands for {stands_for:,} {things}" if stands_for > 1 else "like no other"
     reasons = f"in doubt, {alike}" if margin < IN_DOUBT else f"rather sure, but {alike}"
     return reasons + ("; unlike anything learnt from" if unfamiliar else "")
 
 
-def _notes(pool: Pool, n: int) -> list[str]:
+def _notes(pool: Pool, n: int, modality: str) -> list[str]:
     """Return what the user should know about the choice, a sentence each."""
     notes = []
+    thing, things = NOUNS[modality]
     if pool.copies:
-        notes.append(f"{_images(pool.copies)} left out: copies of others among them.")
+        notes.append(f"{_are(pool.copies, modality)} left out: copies of others among them.")
     if pool.known:
-        notes.append(f"{_images(pool.known)} left out: copies of what is labelled already.")
+        notes.append(f"{_are(pool.known, modality)} left out: copies of what is labelled already.")
     if pool.labelled is None:
         notes.append(
             "The classifier does not remember what it has learnt from, so copies of that may be among the picks; "
-            "name the labelled images with --labelled."
+            f"name the labelled {things} with --labelled."
         )
     if not len(pool.fresh):
-        notes.append("Nothing is left to label: every image is a copy of one that is labelled.")
+        notes.append(f"Nothing is left to label: every {thing} is a copy of one that is labelled.")
     elif n > len(pool.fresh):
         notes.append(
             f"{n:,} were asked for, but there are {len(pool.fresh):,}: all of them, in the order to label them in."
@@ -259,5 +264,5 @@ def _notes(pool: Pool, n: int) -> list[str]:
     return notes
 
 
-def _images(count: int) -> str:
-    return f"{count:,} image is" if count == 1 else f"{count:,} images are"
+def _are(count: int, modality: str) -> str:
+    return f"{count:,} {NOUNS[modality][count != 1]} {'is' if count == 1 else 'are'}"

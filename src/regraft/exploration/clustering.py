@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import DEFAULT_BACKBONE, Pool, get_backbones
-from regraft.data.dataset import Skipped
+from regraft.backbones.registry import AUTO, get_backbones
+from regraft.data.dataset import NOUNS, Skipped
 from regraft.errors import DataError, UsageError
 from regraft.exploration.agreement import agreement
 from regraft.exploration.clusters import Clusters
@@ -34,13 +34,14 @@ def cluster(
     clusters: int | str = "auto",
     map: Map = "auto",
     seed: int = 0,
-    backbone: str = DEFAULT_BACKBONE,
+    backbone: str | None = None,
     weights: str | Path | None = None,
     image_size: int | None = None,
     resize: Resize | None = None,
-    pool: Pool = "avg",
+    pool: str = AUTO,
+    layer: str | None = None,
     pixels: Pixels = "weights",
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     images: str | Path | None = None,
     label_from_name: bool = False,
@@ -52,7 +53,7 @@ def cluster(
 
     Parameters
     ----------
-    data, labels, image_column, label_column, images, label_from_name, engine, progress, announce
+    data, labels, column, label_column, images, label_from_name, engine, progress, announce
         As in `fit`; `data` may also be images without labels. Unreadable ones are left out, however many they are.
     clusters : int or "auto"
         How many; "auto" chooses the number by silhouette times stability.
@@ -60,7 +61,7 @@ def cluster(
         How the images are laid out in the plane; "auto" takes UMAP for many images where it is installed.
     seed : int
         Of every random choice.
-    backbone, weights, image_size, resize, pool, pixels
+    backbone, weights, image_size, resize, pool, layer, pixels
         As in `fit`.
 
     Returns
@@ -77,28 +78,37 @@ def cluster(
     started = time.perf_counter()
     asked = check_clusters(clusters)
     check_map(map)
-    backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool, pixels=pixels)
     found = read_images(
         data,
         labels,
-        image_column=image_column,
+        column=column,
         label_column=label_column,
         images=images,
         label_from_name=label_from_name,
     )
+    backbones = get_backbones(
+        backbone,
+        modality=found.modality,
+        weights=weights,
+        image_size=image_size,
+        resize=resize,
+        pool=pool,
+        layer=layer,
+        pixels=pixels,
+    )
     say = announce or (lambda sentence: None)
-    say(f"{len(found):,} images{'' if found.labels is None else ', with labels to compare with'}.")
+    say(f"{found.count(len(found))}{'' if found.labels is None else ', with labels to compare with'}.")
     for note in found.notes:
         say(f"Note: {note.rstrip('.')}.")
     features = extract(found.examples, found.names, backbones, engine=engine, skip_unreadable=True, progress=progress)
     skipped = found.skipped + features.skipped
-    _check_enough(len(features.index), asked, skipped)
+    _check_enough(len(features.index), asked, skipped, found.modality)
     for note in features.notes:
         say(note)
     divided = divide(_readable(found, features.index), features.values, asked, map, seed)
     return replace(
         divided,
-        backbone=backbone,
+        backbone="+".join(each.name for each in backbones),
         skipped=skipped,
         notes=found.notes + divided.notes + features.notes,
         seconds=time.perf_counter() - started,
@@ -124,14 +134,15 @@ def check_clusters(clusters: int | str) -> int | None:
     return number
 
 
-def _check_enough(n: int, asked: int | None, skipped: tuple[Skipped, ...]) -> None:
+def _check_enough(n: int, asked: int | None, skipped: tuple[Skipped, ...], modality: str) -> None:
+    thing, things = NOUNS[modality]
     if n == 0:
         why = f" ({skipped[0].name}: {skipped[0].reason})" if skipped else ""
-        raise DataError(f"There must be at least one readable image, but there is none{why}; mend the files.")
+        raise DataError(f"There must be at least one readable {thing}, but there is none{why}; mend the files.")
     if asked is not None and asked > n:
         left = f", {len(skipped):,} more cannot be read" if skipped else ""
         raise UsageError(
-            f"--clusters must be at most the number of readable images, which is {n:,}{left}, not {asked:,}; "
+            f"--clusters must be at most the number of readable {things}, which is {n:,}{left}, not {asked:,}; "
             "ask for fewer."
         )
 
@@ -171,7 +182,7 @@ def divide(
 
     with threadpool_limits(limits=1):
         points = reduced(values)
-        tried: tuple[Tried, ...] = () if asked is not None else try_numbers(points, seed)
+        tried: tuple[Tried, ...] = () if asked is not None else try_numbers(points, seed, images.things)
         number = best(tried) if asked is None else asked
         different = len({hash(row.tobytes()) for row in values})
         assignment = _largest_first(_assigned(points, min(number, different), seed))
@@ -181,7 +192,9 @@ def divide(
             drawn = np.sort(np.random.default_rng(seed).permutation(len(points))[:MOST])
         places = np.full((len(points), 2), np.nan, np.float32)
         places[drawn], method = project(points[drawn], map, seed)
-    notes = (f"The map shows {MOST:,} of the {len(points):,} images, drawn at random.",) if len(points) > MOST else ()
+    notes = (
+        (f"The map shows {MOST:,} of the {images.count(len(points))}, drawn at random.",) if len(points) > MOST else ()
+    )
     return Clusters(
         images=images,
         assignment=assignment,

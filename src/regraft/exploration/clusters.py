@@ -20,6 +20,10 @@ UNSURE = 0.75
 0.8."""
 
 
+PICTURES = {"image": "pictures", "text": "texts", "audio": "recordings"}
+"""What the page shows of each cluster."""
+
+
 @dataclass(frozen=True, eq=False)
 class Clusters:
     """Images divided by their features alone.
@@ -95,13 +99,13 @@ class Clusters:
         if self.skipped:
             first = self.skipped[0]
             found.append(
-                f"{len(self.skipped):,} of {len(self) + len(self.skipped):,} images cannot be read and are left out, "
-                f"such as {first.name} ({first.reason})."
+                f"{len(self.skipped):,} of {self.images.count(len(self) + len(self.skipped))} cannot be read and are "
+                f"left out, such as {first.name} ({first.reason})."
             )
         return found
 
     def _division(self) -> str:
-        n = "1 image lies" if len(self) == 1 else f"{len(self):,} images lie"
+        n = f"{self.images.count(len(self))} lie{'s' if len(self) == 1 else ''}"
         clusters = f"{self.k} cluster" + "s" * (self.k != 1)
         if self.asked is None and not self.chosen:
             return f"{n} in one cluster: they all look alike to the network."
@@ -122,12 +126,13 @@ class Clusters:
         if self.as_good:
             others = ", ".join(map(str, self.as_good[:-1])) + " or " * (len(self.as_good) > 1) + str(self.as_good[-1])
             doubts.append(
-                f"The number is not clear-cut: {others} would be nearly as good; look at the pictures of each."
+                f"The number is not clear-cut: {others} would be nearly as good; look at the "
+                f"{PICTURES[self.images.modality]} of each."
             )
         if self.chosen and self.chosen.stability < UNSURE:
             doubts.append(
-                f"The division is unsure: clusters found in half of the images agree with it only so far (ARI "
-                f"{self.chosen.stability:.2f}, where 1 is the same division and 0 chance)."
+                f"The division is unsure: clusters found in half of the {self.images.things} agree with it only so far "
+                f"(ARI {self.chosen.stability:.2f}, where 1 is the same division and 0 chance)."
             )
         return doubts
 

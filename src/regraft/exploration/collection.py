@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.backbones.registry import Backbone
+from regraft.data.dataset import NOUNS
 from regraft.data.images import digest, read_bytes
-from regraft.errors import DataError, UnreadableImage
+from regraft.errors import DataError, Unreadable
 from regraft.exploration.images import Images
 from regraft.exploration.index import Entry, Index, makers, read_index, stamp, write_index
 from regraft.exploration.nearest import EXACT_UP_TO, graph, rounded
@@ -52,26 +53,25 @@ class Collection:
         old = read_index(place, self.backbones) if place is not None and place.exists() else None
         if old is not None and self._unchanged(old, stamps):
             self.index = old
-            return [f"The index {place} is up to date: no image was looked at."]
+            return [f"The index {place} is up to date: no {NOUNS[self.images.modality][0]} was looked at."]
         self.index, new, gone = self._features(old, stamps)
         if not len(self.index.features):
             bad = self.index.entries[0]
             raise DataError(
-                f"There must be at least one readable image to search, but there is none ({bad.name}: {bad.reason}); "
-                "mend the files."
+                f"There must be at least one readable {NOUNS[self.images.modality][0]} to search, but there is none "
+                f"({bad.name}: {bad.reason}); mend the files."
             )
         if place is not None:
             if len(self.index.features) > EXACT_UP_TO:
                 self.index = replace(self.index, graph=graph(self.index.features))
             write_index(self.index, place)
-            what = (
-                f"{new:,} new or changed, {gone:,} gone" if old is not None else f"{len(self.index.features):,} images"
-            )
+            held = self.images.count(len(self.index.features))
+            what = f"{new:,} new or changed, {gone:,} gone" if old is not None else held
             self.notes.append(
                 f"The index {place} was {'brought up to date' if old is not None else 'written'}: {what}."
             )
         elif len(self.index.features) > EXACT_UP_TO:
-            self.notes.append(f"Above {EXACT_UP_TO:,} images, --index FILE makes the next search quicker.")
+            self.notes.append(f"Above {self.images.count(EXACT_UP_TO)}, --index FILE makes the next search quicker.")
         return self.notes
 
     def _unchanged(self, old: Index, stamps: list[str]) -> bool:
@@ -128,5 +128,5 @@ def digest_of(example: Any) -> str:
     """Return the sha256 of an image; "" where it cannot be read."""
     try:
         return digest(read_bytes(example))
-    except UnreadableImage:
+    except Unreadable:
         return ""

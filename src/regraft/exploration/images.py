@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from regraft.data.columns import TABLE_EXTENSIONS
-from regraft.data.dataset import Dataset, Skipped
+from regraft.data.dataset import NOUNS, Dataset, Skipped
 from regraft.data.filenames import printable
-from regraft.data.sources import list_images, read_source
+from regraft.data.modality import of_examples
+from regraft.data.sources import list_examples, read_source
 from regraft.data.splits import without_split
 from regraft.data.tables import list_table
 from regraft.errors import DataError
@@ -35,6 +36,7 @@ class Images:
         What was inferred from the source.
     source : object
         Whatever must live as long as the examples do.
+    modality : {"image", "text", "audio"}
     """
 
     examples: Sequence[Any]
@@ -44,16 +46,26 @@ class Images:
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     source: Any = None
+    modality: str = "image"
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def things(self) -> str:
+        """What people call them: images, texts or recordings."""
+        return NOUNS[self.modality][1]
+
+    def count(self, n: int) -> str:
+        """Return so many of them in words, such as "1,000 images"."""
+        return f"{n:,} {NOUNS[self.modality][n != 1]}"
 
 
 def read_images(
     data: Any,
     labels: Any = None,
     *,
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     images: str | Path | None = None,
     label_from_name: bool = False,
@@ -62,7 +74,7 @@ def read_images(
 
     Parameters
     ----------
-    data, labels, image_column, label_column, images, label_from_name
+    data, labels, column, label_column, images, label_from_name
         As in `fit`; `data` may also be images without labels. Who names labels gets an error where they are not.
 
     Raises
@@ -74,7 +86,7 @@ def read_images(
         dataset = read_source(
             data,
             labels=labels,
-            image_column=image_column,
+            column=column,
             label_column=label_column,
             images=images,
             label_from_name=label_from_name,
@@ -83,32 +95,34 @@ def read_images(
     except DataError:
         if labels is not None or label_column or label_from_name:
             raise
-        return _unlabelled(data, image_column, images)
+        return _unlabelled(data, column, images)
     if any(skipped.reason == "empty label" for skipped in dataset.skipped) and isinstance(data, str | os.PathLike):
-        return _partly_labelled(data, dataset, image_column, images)
+        return _partly_labelled(data, dataset, column, images)
     named = tuple(dataset.class_names[i] for i in dataset.y)
-    return Images(dataset.examples, dataset.names, named, dataset.name, dataset.skipped, dataset.notes, dataset)
+    return Images(
+        dataset.examples, dataset.names, named, dataset.name, dataset.skipped, dataset.notes, dataset, dataset.modality
+    )
 
 
-def _unlabelled(data: Any, image_column: str | None, images: str | Path | None) -> Images:
-    examples, names = _listed(data, image_column, images)
-    return Images(examples, tuple(names), None, _name(data))
+def _unlabelled(data: Any, column: str | None, images: str | Path | None) -> Images:
+    examples, names = _listed(data, column, images)
+    return Images(examples, tuple(names), None, _name(data), modality=of_examples(examples))
 
 
-def _partly_labelled(data: Any, dataset: Dataset, image_column: str | None, images: str | Path | None) -> Images:
+def _partly_labelled(data: Any, dataset: Dataset, column: str | None, images: str | Path | None) -> Images:
     """Return all images of a source of which some rows have an empty label."""
-    examples, names = _listed(data, image_column, images)
+    examples, names = _listed(data, column, images)
     known = {example: dataset.class_names[i] for example, i in zip(dataset.examples, dataset.y, strict=True)}
     labels = tuple(known.get(example) for example in examples)
-    note = f"{sum(label is None for label in labels):,} of {len(labels):,} images have no label"
-    return Images(examples, tuple(names), labels, dataset.name, (), (*dataset.notes, note), dataset)
+    note = f"{sum(label is None for label in labels):,} of {dataset.count(len(labels))} have no label"
+    return Images(examples, tuple(names), labels, dataset.name, (), (*dataset.notes, note), dataset, dataset.modality)
 
 
-def _listed(data: Any, image_column: str | None, images: str | Path | None) -> tuple[list[Any], list[str]]:
+def _listed(data: Any, column: str | None, images: str | Path | None) -> tuple[list[Any], list[str]]:
     if isinstance(data, str | os.PathLike) and str(data).lower().endswith(TABLE_EXTENSIONS) and Path(data).is_file():
-        files, names = list_table(Path(data), image_column=image_column, images=Path(images) if images else None)
+        files, names = list_table(Path(data), column=column, images=Path(images) if images else None)
         return list(files), names
-    return list_images(data)
+    return list_examples(data)
 
 
 def _name(data: Any) -> str:

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from regraft.backbones.registry import Backbone
 from regraft.data.images import digest, read_bytes
-from regraft.errors import BundleError, UnreadableImage, UsageError
+from regraft.errors import BundleError, Unreadable, UsageError
+from regraft.features.streaming import producer
 
 FORMAT, VERSION = "regraft-index", 1
 
@@ -82,22 +83,13 @@ def stamp(example: Any) -> str:
             found = path.stat()
             return f"{found.st_size} {found.st_mtime_ns}"
         return digest(read_bytes(example))
-    except (OSError, UnreadableImage):
+    except (OSError, Unreadable):
         return ""
 
 
 def makers(backbones: tuple[Backbone, ...], precisions: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return all that features depend on beside the images."""
-    return [
-        {
-            "backbone": backbone.name,
-            "weights": backbone.weights.sha256(),
-            "preprocessing": backbone.preprocessing.to_dict(),
-            "pool": backbone.pool,
-            "precision": precision,
-        }
-        for backbone, precision in zip(backbones, precisions, strict=True)
-    ]
+    return [producer(backbone, precision) for backbone, precision in zip(backbones, precisions, strict=True)]
 
 
 def check_place(path: str | Path) -> Path:

@@ -61,7 +61,7 @@ def candidates(n: int) -> list[int]:
     return [number for number in numbers if number <= top]
 
 
-def try_numbers(points: npt.NDArray[np.float32], seed: int = 0) -> tuple[Tried, ...]:
+def try_numbers(points: npt.NDArray[np.float32], seed: int = 0, things: str = "images") -> tuple[Tried, ...]:
     """Return the evidence for each number of clusters worth trying.
 
     Parameters
@@ -70,6 +70,8 @@ def try_numbers(points: npt.NDArray[np.float32], seed: int = 0) -> tuple[Tried, 
         Of unit length, as `reduced` returns them.
     seed : int
         Draws the halves, and the images where there are more than 2,000.
+    things : str
+        What people call the images, where they are texts or recordings.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def try_numbers(points: npt.NDArray[np.float32], seed: int = 0) -> tuple[Tried, 
 
     if len(points) < LEAST:
         raise DataError(
-            f"There must be at least {LEAST} readable images to choose the number of clusters by, but there are "
+            f"There must be at least {LEAST} readable {things} to choose the number of clusters by, but there are "
             f"{len(points)}; say it yourself with --clusters K."
         )
     rng = np.random.default_rng(seed)

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from regraft.auditing.duplicates import copies
 from regraft.classifier import Classifier
-from regraft.data.dataset import Dataset, Skipped
+from regraft.data.dataset import NOUNS, Dataset, Skipped
 from regraft.data.looks import Looks
-from regraft.data.sources import list_images
+from regraft.data.sources import list_examples
 from regraft.errors import DataError
 from regraft.evaluation.out_of_distribution import prepared
 from regraft.features.engines import EngineName
@@ -75,7 +75,7 @@ class Pool:
         DataError
             If there is no readable image.
         """
-        examples, names = list_images(data)
+        examples, names = list_examples(data, classifier.modality)
         before = 0 if labelled is None else len(labelled)
         if labelled is not None:
             examples, names = [*labelled.examples, *examples], [*labelled.names, *names]
@@ -92,9 +92,10 @@ class Pool:
         )
         own = features.index >= before
         if not own.any():
+            thing, things = NOUNS[classifier.modality]
             raise DataError(
-                f"There must be a readable image to choose from, but none of {len(names) - before} is "
-                f"({features.skipped[-1].name}: {features.skipped[-1].reason}); give other images."
+                f"There must be a readable {thing} to choose from, but none of {len(names) - before} is "
+                f"({features.skipped[-1].name}: {features.skipped[-1].reason}); give other {things}."
             )
         assert features.looks is not None
         of_labelled, of_others = _copies(features.looks, features.values, own)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import DEFAULT_BACKBONE, Pool, get_backbones
-from regraft.data.dataset import Skipped
-from regraft.data.sources import list_images
+from regraft.backbones.registry import AUTO, get_backbones
+from regraft.data.dataset import NOUNS, Skipped
+from regraft.data.sources import list_examples
 from regraft.errors import DataError, UsageError
 from regraft.exploration.collection import Collection, digest_of
 from regraft.exploration.images import Images, read_images
@@ -109,13 +109,14 @@ def search(
     n: int = 12,
     index: str | Path | None = None,
     *,
-    backbone: str = DEFAULT_BACKBONE,
+    backbone: str | None = None,
     weights: str | Path | None = None,
     image_size: int | None = None,
     resize: Resize | None = None,
-    pool: Pool = "avg",
+    pool: str = AUTO,
+    layer: str | None = None,
     pixels: Pixels = "weights",
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     images: str | Path | None = None,
     label_from_name: bool = False,
@@ -129,7 +130,7 @@ def search(
 
     Parameters
     ----------
-    data, image_column, label_column, images, label_from_name, engine, progress, announce
+    data, column, label_column, images, label_from_name, engine, progress, announce
         As in `fit`; `data` may also be images without labels.
     queries : path, bytes, array, or a list of them
         A folder stands for all images below it.
@@ -138,7 +139,7 @@ def search(
     index : path, optional
         A file for the features: written if it is not there, read if it is, and brought up to date where `data` have
         changed. For more than 100,000 images it holds a graph of neighbours as well (HNSW, extra `explore`).
-    backbone, weights, image_size, resize, pool, pixels
+    backbone, weights, image_size, resize, pool, layer, pixels
         As in `fit`.
 
     Returns
@@ -163,31 +164,46 @@ def search(
     if type(n) is not int or n < 1:
         raise UsageError(f"--n must be a whole number above 0, not {n!r}.")
     place = None if index is None else check_place(index)
-    backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool, pixels=pixels)
-    asked, asked_names = list_images(queries)
     found = read_images(
         data,
-        image_column=image_column,
+        column=column,
         label_column=label_column,
         images=images,
         label_from_name=label_from_name,
     )
+    backbones = get_backbones(
+        backbone,
+        modality=found.modality,
+        weights=weights,
+        image_size=image_size,
+        resize=resize,
+        pool=pool,
+        layer=layer,
+        pixels=pixels,
+    )
+    asked, asked_names = list_examples(queries, found.modality)
     collection = Collection(found, backbones, engine, progress)
     notes = collection.open(place)
     for note in notes:
         (announce or (lambda sentence: None))(note)
     held = collection.index
     if n > len(held.features):
-        notes.append(f"There are {len(held.features):,} images to find, fewer than the {n:,} asked for.")
+        notes.append(f"There are {found.count(len(held.features))} to find, fewer than the {n:,} asked for.")
     features = extract(asked, asked_names, backbones, engine=engine, precisions=held.precisions, skip_unreadable=True)
     if not len(features.index):
         bad = features.skipped[0]
-        raise DataError(f"The query must be an image that can be read, but {bad.name} is not ({bad.reason}).")
+        raise DataError(
+            f"The query must be {_a(found.modality)} that can be read, but {bad.name} is not ({bad.reason})."
+        )
     nearest = Nearest(held)
     answers = _answers(asked, asked_names, features, held, *nearest.find(features.values, n))
     skipped = found.skipped + tuple(Skipped(entry.name, entry.reason) for entry in held.entries if entry.reason)
     seconds = time.perf_counter() - started
     return Found(answers, found, asked, len(held.features), nearest.method, (*notes, *features.notes), skipped, seconds)
+
+
+def _a(modality: str) -> str:
+    return f"{'an' if modality == 'image' else 'a'} {NOUNS[modality][0]}"
 
 
 def _answers(

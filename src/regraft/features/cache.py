@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import sqlite3
 import threading
@@ -22,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from regraft.places import cache_root as cache_root
+
 FLUSH_EVERY = 256
 
 PATIENCE = 60
@@ -29,6 +30,9 @@ PATIENCE = 60
 
 VIEWS = "views"
 """The folder of what passes a cut, one file for each set of images and way of varying them."""
+
+VECTORS = "vectors"
+"""The folder of word vectors in a form that can be mapped."""
 
 SOURCES = "sources"
 """The folder of what networks knew before: their own classifiers, and the names of their classes."""
@@ -41,17 +45,8 @@ _ENGINE = re.compile(r"[0-9a-f]{32}|new-\w+")
 _GRAPH = re.compile(r"(f32|bf16|bf16-12)\.(xml|bin|ran)|\d+\.blob")
 _VIEWS = re.compile(r"([0-9a-f]{32}|new-\w+)\.npy")
 _SOURCE = re.compile(r"([0-9a-f]{32}|new-\w+)\.npz")
+_VECTORS = re.compile(r"([0-9a-f]{32}|new-\w+)\.safetensors")
 _SETTLED = re.compile(r"[0-9a-f]{32}\.(openvino|torch|training-[\w.]+)\.json")
-
-
-def cache_root() -> Path:
-    """Return the cache folder: `REGRAFT_CACHE`, or the platform's own place for caches."""
-    chosen = os.environ.get("REGRAFT_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return platformdirs.user_cache_path("regraft")
 
 
 def source_folder() -> Path:
@@ -229,6 +224,7 @@ def clear(root: Path | None = None) -> float:
     engines = [folder for folder in _named(_ENGINE, root / "engines") if not folder.is_symlink()]
     folders = [folder / "compiled" for folder in engines] + engines
     files = [*_named(_FEATURES, root / "features"), *_named(_SETTLED, root / "engines")]
+    files += _named(_VECTORS, root / VECTORS)
     files += [*_named(_VIEWS, root / VIEWS), *_named(_SOURCE, root / SOURCES)]
     files += [file for folder in folders for file in _named(_GRAPH, folder)]
     freed = 0

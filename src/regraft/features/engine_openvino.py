@@ -112,6 +112,7 @@ def engine_folder(backbone: Backbone, root: Path | None = None) -> Path:
         "pixels": [backbone.preprocessing.size, backbone.preprocessing.mean, backbone.preprocessing.std],
         "pool": backbone.pool,
         **({} if backbone.until is None else {"until": backbone.until}),
+        **({} if backbone.layer is None else {"layer": backbone.layer}),
         "timm": version("timm"),
         "openvino": version("openvino"),
     }
@@ -241,7 +242,7 @@ def _before_pooling(backbone: Backbone, folder: Path) -> Any:
     import openvino
     from openvino import opset13
 
-    if backbone.pool != "none" or backbone.until is not None:
+    if backbone.pool != "none" or backbone.until is not None or backbone.layer is not None:
         return None
     whole = engine_folder(replace(backbone, pool="avg"), folder.parent.parent) / "f32.xml"
     if not whole.is_file():

@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from regraft.backbones.registry import Backbone
-from regraft.data.images import decode, read_bytes
-from regraft.errors import UnreadableImage, UsageError
+from regraft.data.images import read_bytes
+from regraft.errors import Unreadable, UsageError
 from regraft.features.engine_openvino import OpenVINOEngine, Sink, UnsupportedNetwork, engine_folder, forget_compiled
 from regraft.features.engine_openvino import precisions as openvino_precisions
 from regraft.features.engine_torch import TorchEngine, graphics_card
@@ -103,10 +103,9 @@ def _sample(backbone: Backbone, examples: Sequence[Any], count: int = 16) -> np.
     pixels = []
     for example in islice(examples, 8 * count):
         try:
-            image = decode(read_bytes(example), backbone.preprocessing.short_side)
-        except UnreadableImage:
+            pixels.append(backbone.pixels(read_bytes(example)))
+        except Unreadable:
             continue
-        pixels.append(backbone.preprocessing.apply(image))
         if len(pixels) == count:
             break
     return np.stack(pixels) if pixels else None

@@ -1,4 +1,4 @@
-"""Images to features: read, look up, decode, run the network, keep; all of it at once, streamed."""
+"""Examples to features: read, look up, decode, run the network, keep; all of it at once, streamed."""
 
 from __future__ import annotations
 
@@ -71,12 +71,13 @@ def extract(
     looks: bool = False,
     progress: Progress | None = None,
     cache: Path | None = None,
+    modality: str | None = None,
 ) -> Features:
-    """Return the features of images; each image goes through each network at most once, ever.
+    """Return the features of examples; each of them goes through each network at most once, ever.
 
     Parameters
     ----------
-    examples : sequence of Path, bytes, array or Row, length n
+    examples : sequence of Path, bytes, str, array or Row, length n
     names : sequence of str, length n
         For the list of what was skipped.
     backbones : sequence of Backbone
@@ -92,6 +93,8 @@ def extract(
         Called with (images done, n).
     cache : Path, optional
         The cache folder; default `cache_root()`.
+    modality : {"image", "text", "audio"}, optional
+        Of the examples; default: what the backbones read.
 
     Raises
     ------
@@ -101,14 +104,29 @@ def extract(
         If a backbone's weights are missing or do not fit.
     """
     started = time.perf_counter()
+    modality = modality or (backbones[0].modality if backbones else "image")
+    if modality == "text":
+        from regraft.features.texts import text_features
+
+        return text_features(
+            examples,
+            names,
+            backbones,
+            engine=engine,
+            precisions=precisions,
+            skip_unreadable=skip_unreadable,
+            looks=looks,
+            progress=progress,
+            cache=cache,
+        )
     root = cache or cache_root()
     kind = engine_name(engine)
     lanes = []
     for position, backbone in enumerate(backbones):
         wanted = precisions[position] if precisions is not None else "auto"
         lanes.append(Lane(backbone, kind, settle_precision(backbone, kind, wanted, examples, root), root))
-    looking = LooksLane(len(examples), root) if looks else None
-    run = Pass(examples, names, lanes, skip_unreadable, progress, looking)
+    looking = LooksLane(len(examples), root, modality) if looks else None
+    run = Pass(examples, names, lanes, skip_unreadable, progress, looking, modality)
     try:
         values, read = run.run()
     finally:

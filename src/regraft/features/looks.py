@@ -24,10 +24,14 @@ class LooksLane:
         Images of the pass.
     root : Path
         The cache folder.
+    modality : {"image", "audio"}
+        Of recordings, the looks are those of the spectrogram of their first window.
     """
 
-    def __init__(self, n: int, root: Path) -> None:
-        self.store = FeatureCache({"backbone": "looks", "preprocessing": {"size": SIDE, "resize": "stretch"}}, root)
+    def __init__(self, n: int, root: Path, modality: str = "image") -> None:
+        self.modality = modality
+        kept = {"backbone": "looks", "preprocessing": {"size": SIDE, "resize": "stretch"}}
+        self.store = FeatureCache(kept if modality == "image" else {**kept, "modality": modality}, root)
         self._digests = [""] * n
         self._numbers = np.zeros((n, 3), np.int64)
         self._thumbnails = np.zeros((n, *_THUMBNAIL), np.uint8)
@@ -51,9 +55,19 @@ class LooksLane:
         ------
         UnreadableImage
         """
-        image = decode(raw, 3 * SIDE) if image is None else image
         size = 0 if isinstance(raw, np.ndarray) else len(raw)
-        packed = _NUMBERS.pack(size, *stored_shape(raw)) + thumbnail_of(image).tobytes()
+        shape: tuple[int, int]
+        if self.modality == "audio":
+            from regraft.backbones.spectrogram import Spectrogram
+            from regraft.data.sounds import seconds
+
+            assert isinstance(raw, bytes)
+            image = Spectrogram().listen(raw)[0] if image is None else image
+            shape = round(1000 * seconds(raw)), 1
+        else:
+            image = decode(raw, 3 * SIDE) if image is None else image
+            shape = stored_shape(raw)
+        packed = _NUMBERS.pack(size, *shape) + thumbnail_of(image).tobytes()
         values = np.frombuffer(packed, np.float32)
         self.store.put(digest, values)
         return values

@@ -1,4 +1,4 @@
-"""The pass itself: a few threads read, look up and decode ahead while the engines compute."""
+"""The pass of images and recordings: a few threads read, look up and decode ahead while the engines compute."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from regraft.backbones.registry import Backbone
-from regraft.data.dataset import Skipped
+from regraft.data.dataset import NOUNS, Skipped
 from regraft.data.images import decode, digest, read_bytes
-from regraft.errors import DataError, UnreadableImage
+from regraft.errors import DataError, Unreadable
 from regraft.features.cache import FeatureCache
 from regraft.features.engine_openvino import Sink
 from regraft.features.engines import Engine, open_engine
@@ -32,10 +32,13 @@ def producer(backbone: Backbone, precision: str) -> dict[str, Any]:
     """Return all that an image's features depend on beside its bytes."""
     return {
         "backbone": backbone.name,
+        **({"modality": backbone.modality} if backbone.modality == "text" else {}),
         "weights": backbone.weights.sha256(),
         "preprocessing": backbone.preprocessing.to_dict(),
         "pool": backbone.pool,
         **({} if backbone.until is None else {"until": backbone.until}),
+        **({} if backbone.layer is None else {"layer": backbone.layer}),
+        **({} if backbone.sound is None else {"sound": backbone.sound.to_dict()}),
         "precision": precision,
     }
 
@@ -86,12 +89,15 @@ class Lane:
 
 @dataclass
 class _Prepared:
-    """One image on its way: what the cache had, and pixels for the networks that must still see it."""
+    """One example on its way: what the cache had, and pixels for the networks that must still see it.
+
+    An image is one picture; a recording is one for each of its windows, whose features are averaged.
+    """
 
     digest: str = ""
     look: np.ndarray | None = None
     found: dict[int, np.ndarray] = field(default_factory=dict)
-    pixels: dict[int, np.ndarray] = field(default_factory=dict)
+    pixels: dict[int, list[np.ndarray]] = field(default_factory=dict)
     reason: str | None = None
 
 
@@ -106,13 +112,15 @@ class Pass:
         skip_unreadable: bool,
         progress: Progress | None,
         looks: LooksLane | None = None,
+        modality: str = "image",
     ) -> None:
         self.examples, self.names, self.lanes, self.looks = examples, names, lanes, looks
-        self.skip_unreadable, self.progress = skip_unreadable, progress
+        self.skip_unreadable, self.progress, self.modality = skip_unreadable, progress, modality
         self.skipped: list[Skipped] = []
         self.hits = self.misses = 0
         self.digests: dict[int, str] = {}
         self.first: dict[str, int] = {}
+        self.windows: dict[tuple[int, int], list[Any]] = {}
         self.copies: list[tuple[int, int]] = []
         self.values: np.ndarray | None = None
         self.columns: list[slice] = []
@@ -161,15 +169,36 @@ class Pass:
                     missing.append(number)
                 else:
                     prepared.found[number] = values
-            prepared.pixels, image = self._decoded(raw, missing)
+            if self.modality == "audio":
+                prepared.pixels, image = self._heard(raw, missing)
+            else:
+                prepared.pixels, image = self._decoded(raw, missing)
             if self.looks is not None:
                 found = self.looks.found(prepared.digest)
                 prepared.look = self.looks.look(prepared.digest, raw, image) if found is None else found
-        except UnreadableImage as error:
+        except Unreadable as error:
             return _Prepared(reason=str(error))
         return prepared
 
-    def _decoded(self, raw: bytes | np.ndarray, numbers: list[int]) -> tuple[dict[int, np.ndarray], np.ndarray | None]:
+    def _heard(
+        self, raw: bytes | np.ndarray, numbers: list[int]
+    ) -> tuple[dict[int, list[np.ndarray]], np.ndarray | None]:
+        """Return the pixels of a recording's windows for some of the networks, and the picture of its first window."""
+        pixels: dict[int, list[np.ndarray]] = {}
+        first: np.ndarray | None = None
+        made: dict[Any, list[np.ndarray]] = {}
+        for number in numbers:
+            backbone = self.lanes[number].backbone
+            assert backbone.sound is not None
+            if backbone.sound not in made:
+                made[backbone.sound] = backbone.sound.listen(raw)
+            pixels[number] = [backbone.preprocessing.apply(picture) for picture in made[backbone.sound]]
+            first = made[backbone.sound][0] if first is None else first
+        return pixels, first
+
+    def _decoded(
+        self, raw: bytes | np.ndarray, numbers: list[int]
+    ) -> tuple[dict[int, list[np.ndarray]], np.ndarray | None]:
         """Return the pixels for some of the networks, and the image that they are from, if any is decoded.
 
         They are what each network alone would have seen, decoded once where possible.
@@ -182,7 +211,7 @@ class Pass:
             coarser = image is not None and _is_jpeg(raw) and min(image.shape[:2]) // 2 >= wanted.short_side
             if image is None or coarser:
                 image = decode(raw, wanted.short_side)
-            pixels[number] = wanted.apply(image)
+            pixels[number] = [wanted.apply(image)]
         return pixels, image
 
     def _take(self, position: int, prepared: _Prepared) -> None:
@@ -203,15 +232,35 @@ class Pass:
             return
         self.misses += len(prepared.pixels)
         self.digests[position] = prepared.digest
-        for number, pixels in prepared.pixels.items():
-            self.lanes[number].add(position, pixels, self._sink(number))
+        for number, pictures in prepared.pixels.items():
+            if len(pictures) > 1:
+                self.windows[number, position] = [len(pictures), 0, 0.0]
+            for pixels in pictures:
+                self.lanes[number].add(position, pixels, self._sink(number))
 
     def _arrive(self, number: int, tags: list[int], values: np.ndarray) -> None:
         """Take an engine's batch."""
+        if self.windows:
+            tags, values = self._averaged(number, tags, values)
         store = self.lanes[number].store
         for tag, row in zip(tags, values, strict=True):
             store.put(self.digests[tag], row)
         self._place(number, tags, values)
+
+    def _averaged(self, number: int, tags: list[int], values: np.ndarray) -> tuple[list[int], np.ndarray]:
+        """Return the rows that are whole: of a recording of several windows, their mean once all have arrived."""
+        whole: list[tuple[int, np.ndarray]] = []
+        for tag, row in zip(tags, values, strict=True):
+            waiting = self.windows.get((number, tag))
+            if waiting is None:
+                whole.append((tag, row))
+                continue
+            waiting[1] += 1
+            waiting[2] = waiting[2] + row / waiting[0]
+            if waiting[1] == waiting[0]:
+                whole.append((tag, waiting[2]))
+                del self.windows[number, tag]
+        return [tag for tag, _ in whole], np.array([row for _, row in whole], np.float32).reshape(len(whole), -1)
 
     def _place(self, number: int, tags: list[int], values: np.ndarray) -> None:
         assert self.values is not None
@@ -235,8 +284,8 @@ class Pass:
         if share > MAXIMUM_UNREADABLE and not self.skip_unreadable:
             listed = "; ".join(f"{skipped.name}: {skipped.reason}" for skipped in self.skipped[:3])
             raise DataError(
-                f"At most 5% of the images may be unreadable, but {len(self.skipped)} of {len(self.examples)} "
-                f"already are ({listed}); mend or remove them, or go on without them with --skip-unreadable."
+                f"At most 5% of the {NOUNS[self.modality][1]} may be unreadable, but {len(self.skipped)} of "
+                f"{len(self.examples)} already are ({listed}); mend or remove them, or go on without them with --skip-unreadable."
             )
 
 

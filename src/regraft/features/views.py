@@ -39,6 +39,8 @@ def extract_views(
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Return the features (n, d) of other views of images that can be read, all from one pass over them.
 
+    Texts and recordings have none.
+
     Parameters
     ----------
     examples : sequence of Path, bytes, array or Row, length n
@@ -52,6 +54,8 @@ def extract_views(
     progress : callable, optional
         Called with (images done, n).
     """
+    if backbones[0].modality != "image":
+        return {}  # a text has no mirror, and a spectrogram's is another sound
     found = extract(
         examples,
         names,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import DEFAULT_BACKBONE, Pool, get_backbones
+from regraft.backbones.registry import AUTO, get_backbones
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.errors import UsageError
@@ -44,14 +44,15 @@ def fewshot(
     together: bool = True,
     views: bool = True,
     head: str = "auto",
-    backbone: str = DEFAULT_BACKBONE,
+    backbone: str | None = None,
     weights: str | Path | None = None,
     image_size: int | None = None,
     resize: Resize | None = None,
-    pool: Pool = "avg",
+    pool: str = AUTO,
+    layer: str | None = None,
     pixels: Pixels = "weights",
     seed: int = 0,
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
     images: str | Path | None = None,
@@ -70,7 +71,7 @@ def fewshot(
     ----------
     data : path, array, list or Dataset
         Labelled images, as for `fit`.
-    labels, backbone, weights, image_size, resize, pool, pixels, seed, image_column, label_column, group_column, images
+    labels, backbone, weights, image_size, resize, pool, layer, pixels, seed, column, label_column, group_column, images
         As in `fit`; images of one group are never both learnt from and tested.
     label_from_name, skip_unreadable, engine, progress, announce
         As in `fit`.
@@ -99,15 +100,24 @@ def fewshot(
     say = announce or (lambda sentence: None)
     _check(shots, episodes, seed)
     heads = heads_of(head, {}, few=True)
-    backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pool=pool, pixels=pixels)
     dataset = read_source(
         data,
         labels=labels,
-        image_column=image_column,
+        column=column,
         label_column=label_column,
         group_column=group_column,
         images=images,
         label_from_name=label_from_name,
+    )
+    backbones = get_backbones(
+        backbone,
+        modality=dataset.modality,
+        weights=weights,
+        image_size=image_size,
+        resize=resize,
+        pool=pool,
+        layer=layer,
+        pixels=pixels,
     )
     check_classes(dataset)
     features = extract(
@@ -136,7 +146,7 @@ def fewshot(
     return FewShot(
         points=tuple(points),
         dataset=nodes,
-        backbone=backbone,
+        backbone="+".join(each.name for each in backbones),
         episodes=episodes,
         together=together,
         views=tuple(seen),
@@ -169,7 +179,7 @@ def _numbers(dataset: Dataset, shots: Sequence[int] | None) -> tuple[list[int], 
     if not kept:
         check_shots(dataset.y, 1, class_names=names, pool=pool, spare=spare)
     left = [str(number) for number in USUAL if number > least]
-    note = f"No draws of {' or '.join(left)} images a class: the smallest class has {least + spare}."
+    note = f"No draws of {' or '.join(left)} {dataset.things} a class: the smallest class has {least + spare}."
     return kept, [note] if left else []
 
 
@@ -190,7 +200,8 @@ def _nodes(
     limit = LARGEST_GRAPH // len(parts)
     kept = np.sort(np.concatenate([part[stratified_rows(dataset.y[part], limit, seed)] for part in parts]))
     notes.append(
-        f"{len(kept):,} of the {len(dataset):,} images were drawn at random to be named together; --alone takes all."
+        f"{len(kept):,} of the {dataset.count(len(dataset))} were drawn at random to be named together; "
+        "--alone takes all."
     )
     chosen = dataset.take(kept)
     check_shots(chosen.y, shots, class_names=chosen.class_names, pool=_pool(chosen))
@@ -242,6 +253,7 @@ def _point(
         compared={name: (float(np.mean(values)), len(values)) for name, values in tried.items()},
         tested=round(tested_images / episodes),
         together=graph is not None,
+        modality=dataset.modality,
     )
 
 

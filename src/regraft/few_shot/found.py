@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from regraft.data.dataset import Dataset
+from regraft.data.dataset import NOUNS, Dataset
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Point:
         Tested images, on average.
     together : bool
         Whether `best` is of images named together.
+    modality : {"image", "text", "audio"}
     """
 
     shots: int
@@ -60,14 +61,16 @@ class Point:
     compared: dict[str, tuple[float, int]]
     tested: int
     together: bool
+    modality: str = "image"
 
     @property
     def sentence(self) -> str:
         """What it says, for people."""
-        images = "1 image" if self.shots == 1 else f"{self.shots} images"
+        thing, things = NOUNS[self.modality]
+        shown = f"{self.shots} {thing if self.shots == 1 else things}"
         low, high = self.best.ci95
-        text = f"{images} a class: {self.best.accuracy:.3f} ({low:.3f} to {high:.3f}), {self.best.head}"
-        return f"{text}; {self.alone.accuracy:.3f} where each image is named on its own" if self.together else text
+        text = f"{shown} a class: {self.best.accuracy:.3f} ({low:.3f} to {high:.3f}), {self.best.head}"
+        return f"{text}; {self.alone.accuracy:.3f} where each {thing} is named on its own" if self.together else text
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -39,7 +39,9 @@ def add_adapters(network: TrainedNetwork, rank: int) -> int:
     ----------
     Hu et al., LoRA: low-rank adaptation of large language models, 2021.
     """
-    layers = [] if network.body is None else linear_layers(network.body.network, network.trained)
+    layers: list[str] = []
+    if network.body is not None:
+        layers = linear_layers(network.body.network, [network.path(name) for name in network.trained])
     if network.body is None or not layers:
         kind = "" if network.body is None else type(network.body.network).__name__
         what = f"stages of {kind} without them are" if kind else "the head alone is"

@@ -1,4 +1,7 @@
-"""Batches of what enters the trained network: views that passed the cut, or images read and varied as they come."""
+"""Batches of what enters the trained network.
+
+Views that passed the cut, images and recordings read and varied as they come, or the pieces of texts.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,18 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from regraft.data.images import decode, read_bytes
+from regraft.data.images import read_bytes
+from regraft.features.engine_texts import filled
+from regraft.finetuning.views import vary
 
 if TYPE_CHECKING:
-    from regraft.backbones.preprocessing import Preprocessing
-    from regraft.finetuning.augmentation import Augmentation
-    from regraft.finetuning.views import Views
+    from regraft.backbones.registry import Backbone
+    from regraft.finetuning.views import Variation, Views
 
 Batch = tuple[torch.Tensor, torch.Tensor]
+
+SORTED = 8
+"""Texts are sorted by length within so many batches: alike enough to fill little up, and still drawn at random."""
 
 
 class CutBatches(Dataset[Any]):
@@ -52,14 +59,15 @@ class CutBatches(Dataset[Any]):
 
 
 class ImageBatches(Dataset[Any]):
-    """Images, decoded and varied anew in each epoch by some threads.
+    """Images or recordings, decoded and varied anew in each epoch by some threads.
 
     Parameters
     ----------
     examples : sequence of Path, bytes, array or Row, length n
     y : int array of shape (n,)
-    preprocessing : Preprocessing
-    augmentation : Augmentation
+    backbone : Backbone
+        Which says how an example becomes pixels.
+    augmentation : Augmentation or SoundAugmentation
     seed : int
         With the epoch and the image's position, what each view is drawn by.
     """
@@ -68,12 +76,12 @@ class ImageBatches(Dataset[Any]):
         self,
         examples: Sequence[Any],
         y: np.ndarray,
-        preprocessing: Preprocessing,
-        augmentation: Augmentation,
+        backbone: Backbone,
+        augmentation: Variation,
         seed: int,
     ) -> None:
         self.examples, self.y, self.seed = examples, y, seed
-        self.preprocessing, self.augmentation = preprocessing, augmentation
+        self.backbone, self.augmentation = backbone, augmentation
         self.pool = ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1)), thread_name_prefix="regraft-images")
 
     def __len__(self) -> int:
@@ -81,14 +89,41 @@ class ImageBatches(Dataset[Any]):
 
     def _view(self, asked: tuple[int, int]) -> np.ndarray:
         row, epoch = asked
-        image = decode(read_bytes(self.examples[row]), self.augmentation.short_side(self.preprocessing))
         seed = (self.seed * 1_000_003 + epoch) * 1_000_003 + row
-        return self.augmentation.view(image, self.preprocessing, seed % 2**31)
+        return next(vary(read_bytes(self.examples[row]), self.backbone, self.augmentation, [seed % 2**31]))
 
     def __getitems__(self, asked: list[tuple[int, int]]) -> Batch:
         pixels = np.stack(list(self.pool.map(self._view, asked)))
         rows = np.array([row for row, _ in asked])
         return torch.from_numpy(pixels), torch.from_numpy(self.y[rows])
+
+
+class TextBatches(Dataset[Any]):
+    """Texts as pieces of words (b, L) int64, the shorter ones filled up behind.
+
+    Parameters
+    ----------
+    pieces : sequence of n int64 arrays of shape (L,)
+    y : int array of shape (n,)
+    pad : int
+        The piece that fills up.
+    """
+
+    def __init__(self, pieces: Sequence[np.ndarray], y: np.ndarray, pad: int) -> None:
+        self.pieces, self.y, self.pad = pieces, y, pad
+        self.lengths = np.array([len(found) for found in pieces])
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __getitems__(self, asked: list[tuple[int, int]]) -> Batch:
+        rows = np.array([row for row, _ in asked])
+        return torch.from_numpy(filled([self.pieces[row] for row in rows], self.pad)), torch.from_numpy(self.y[rows])
+
+
+def as_floats(inputs: torch.Tensor) -> torch.Tensor:
+    """Return pixels as floats; what a network looks up, as pieces of words are, stays what it is."""
+    return inputs.float() if inputs.dtype == torch.uint8 else inputs
 
 
 class Shuffled(Sampler[tuple[int, int]]):
@@ -98,10 +133,14 @@ class Shuffled(Sampler[tuple[int, int]]):
     ----------
     n : int
     seed : int
+    lengths : int array of shape (n,), optional
+        Of the examples, where those of like length are to come in the same batch, so that little is filled up.
+    batch_size : int
     """
 
-    def __init__(self, n: int, seed: int) -> None:
+    def __init__(self, n: int, seed: int, lengths: np.ndarray | None = None, batch_size: int = 1) -> None:
         self.n, self.seed, self.epoch = n, seed, 0
+        self.lengths, self.batch_size = lengths, batch_size
 
     def __len__(self) -> int:
         return self.n
@@ -111,8 +150,19 @@ class Shuffled(Sampler[tuple[int, int]]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.n)
+        draw = np.random.default_rng((self.seed, self.epoch))
+        order = draw.permutation(self.n)
+        if self.lengths is not None:
+            order = _alike(order, self.lengths, self.batch_size, draw)
         return iter([(int(i), self.epoch) for i in order])
+
+
+def _alike(order: np.ndarray, lengths: np.ndarray, size: int, draw: np.random.Generator) -> np.ndarray:
+    """Return an order whose batches are of like length each: sorted within every few batches, which are shuffled."""
+    some = [order[start : start + SORTED * size] for start in range(0, len(order), SORTED * size)]
+    order = np.concatenate([rows[np.argsort(lengths[rows], kind="stable")] for rows in some])
+    whole = len(order) - len(order) % size
+    return np.concatenate([draw.permutation(order[:whole].reshape(-1, size)).ravel(), order[whole:]])
 
 
 class InOrder(Sampler[tuple[int, int]]):
@@ -132,9 +182,8 @@ def train_loader(dataset: Dataset[Any], batch_size: int, seed: int) -> DataLoade
     """Return the shuffled batches of training; a last batch of one image is left out: it has no statistics."""
     n = len(dataset)  # type: ignore[arg-type]
     size = min(batch_size, n)
-    return DataLoader(
-        dataset, size, sampler=Shuffled(n, seed), collate_fn=_as_it_is, drop_last=n % size == 1 and n > size
-    )
+    order = Shuffled(n, seed, getattr(dataset, "lengths", None), size)
+    return DataLoader(dataset, size, sampler=order, collate_fn=_as_it_is, drop_last=n % size == 1 and n > size)
 
 
 def validation_loader(dataset: Dataset[Any], batch_size: int) -> DataLoader[Any]:

@@ -12,6 +12,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from regraft.backbones.stage_names import HEAD
+from regraft.finetuning.batches import as_floats
 from regraft.finetuning.network import TrainedNetwork
 from regraft.finetuning.regularization import L2SP, Delta
 from regraft.finetuning.schedules import Phase, phase_at, rate_factor, rates
@@ -96,7 +97,7 @@ class FineTuning(pl.LightningModule):
         """Return the optimizer, a group of parameters for each stage and the head."""
         settings = self.training_settings
         assert settings.learning_rate is not None and settings.weight_decay is not None
-        peaks = rates(self.network.trained, settings.learning_rate, settings.layer_decay, settings.head_rate)
+        peaks = rates(self.network.trained, settings.learning_rate, settings.layer_decay or 1.0, settings.head_rate)
         groups = []
         for name, peak in peaks.items():
             for decays, parameters in _by_decay(self.network.stage(name)):
@@ -165,7 +166,7 @@ class FineTuning(pl.LightningModule):
         from regraft.finetuning.augmentation import mix_batch
 
         inputs, targets = batch
-        inputs = _as_floats(inputs)
+        inputs = as_floats(inputs)
         settings = self.training_settings
         truth: torch.Tensor = targets
         if settings.mix != "none" and len(targets) > 1:
@@ -189,7 +190,7 @@ class FineTuning(pl.LightningModule):
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_index: int) -> None:
         """Keep the logits of a batch."""
         inputs, targets = batch
-        self._validated.append((self.network(_as_floats(inputs)).float(), targets))
+        self._validated.append((self.network(as_floats(inputs)).float(), targets))
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and accuracy, by which the best epoch is chosen."""
@@ -228,10 +229,6 @@ class FineTuning(pl.LightningModule):
         self.history = [Epoch(**epoch) for epoch in checkpoint.get("history", [])]
         if self.history:
             self.begun = time.monotonic() - self.history[-1].seconds
-
-
-def _as_floats(inputs: torch.Tensor) -> torch.Tensor:
-    return inputs if inputs.is_floating_point() else inputs.float()
 
 
 def _by_decay(module: torch.nn.Module) -> list[tuple[bool, list[torch.nn.Parameter]]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from regraft.finetuning.batches import as_floats
 from regraft.finetuning.network import TrainedNetwork
 
 WORTH_IT = 1.2
@@ -36,8 +37,7 @@ def settle(network: TrainedNetwork, sample: torch.Tensor, wanted: str, record: P
     except (OSError, ValueError, KeyError, TypeError):
         rates = {}
     if not rates:
-        inputs = sample[:BATCH]
-        inputs = inputs if inputs.is_floating_point() else inputs.float()
+        inputs = as_floats(sample[:BATCH])
         for precision in ("f32", "bf16"):
             for name, form in formats.items():
                 trial = copy.deepcopy(network).to(memory_format=form)

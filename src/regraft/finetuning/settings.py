@@ -45,7 +45,7 @@ class Training:
         The largest, for the topmost stage.
     rate : {"one-cycle", "cosine", "constant"}
         How the learning rate goes; cosine begins with a warm-up.
-    layer_decay : float
+    layer_decay : float, optional
         Each stage learns at this share of the rate of the stage above it, above 0 and at most 1.
     head_rate : float
         The head learns so many times as fast as the topmost stage.
@@ -88,7 +88,7 @@ class Training:
     optimizer: str = "adamw"
     learning_rate: float | None = None
     rate: str = "one-cycle"
-    layer_decay: float = 1.0
+    layer_decay: float | None = None
     head_rate: float = 1.0
     weight_decay: float | None = None
     label_smoothing: float = 0.1

@@ -20,6 +20,7 @@ from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, Model
 from torch.utils.data import DataLoader
 
 from regraft.errors import RegraftError, UsageError
+from regraft.finetuning.batches import as_floats
 from regraft.finetuning.module import Diverged, FineTuning, TooShort
 from regraft.finetuning.network import TrainedNetwork
 from regraft.finetuning.regularization import L2SP, Delta
@@ -142,7 +143,7 @@ def _holds(network: TrainedNetwork, training: Training, batches: DataLoader[Any]
         return L2SP(network, training.strength)
     if training.regularize == "delta":
         inputs, targets = next(iter(batches))
-        return Delta(network, training.strength, inputs.float(), targets)
+        return Delta(network, training.strength, as_floats(inputs), targets)
     return None
 
 

@@ -1,4 +1,4 @@
-"""What passes the cut, computed once: the frozen lower part's output for some views of each image, kept as bf16."""
+"""What passes the cut, computed once: the frozen lower part's output for some views of each example, kept as bf16."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regraft.backbones.registry import Backbone
-from regraft.data.images import decode, digest, read_bytes
+from regraft.data.images import digest, read_bytes
 from regraft.features.cache import VIEWS, cache_root
 from regraft.features.engines import engine_name, open_engine, settle_precision
 from regraft.features.streaming import Progress, producer
@@ -25,6 +25,9 @@ from regraft.features.streaming import Progress, producer
 if TYPE_CHECKING:
     from regraft.features.engines import Engine, EngineName
     from regraft.finetuning.augmentation import Augmentation
+    from regraft.finetuning.sound_augmentation import SoundAugmentation
+
+    Variation = Augmentation | SoundAugmentation
 
 TRIED = 12
 """After twice so many images it is known how long all will take."""
@@ -65,7 +68,7 @@ class Views:
 def compute_views(
     examples: Sequence[Any],
     backbone: Backbone,
-    augmentation: Augmentation,
+    augmentation: Variation,
     count: int,
     *,
     engine: EngineName = "auto",
@@ -81,7 +84,7 @@ def compute_views(
         Readable ones.
     backbone : Backbone
         The lower part: its `until` is the stage of the cut.
-    augmentation : Augmentation
+    augmentation : Augmentation or SoundAugmentation
     count : int
         k; 1 where nothing is augmented.
     engine : {"auto", "openvino", "torch"}
@@ -156,7 +159,7 @@ def _fill(
     values: np.ndarray,
     examples: Sequence[Any],
     backbone: Backbone,
-    augmentation: Augmentation,
+    augmentation: Variation,
     engine: Engine,
     within: float,
     progress: Progress | None,
@@ -165,7 +168,7 @@ def _fill(
     flat = values.reshape(-1, values.shape[2])
 
     def arrive(tags: list[int], rows: np.ndarray) -> None:
-        flat[tags] = _bf16(rows)
+        flat[tags] = as_bf16(rows)
 
     engine.start(arrive)
     tags: list[int] = []
@@ -193,27 +196,47 @@ def _fill(
 
 
 def _variants(
-    examples: Sequence[Any], backbone: Backbone, augmentation: Augmentation, count: int
+    examples: Sequence[Any], backbone: Backbone, augmentation: Variation, count: int
 ) -> Iterator[list[np.ndarray]]:
-    """Decode and vary images on some threads, a window ahead, in order."""
-    preprocessing = backbone.preprocessing
+    """Decode and vary examples on some threads, a window ahead, in order."""
 
-    def vary(position: int) -> list[np.ndarray]:
-        image = decode(read_bytes(examples[position]), augmentation.short_side(preprocessing))
-        return [augmentation.view(image, preprocessing, position * count + number) for number in range(count)]
+    def varied(position: int) -> list[np.ndarray]:
+        seeds = range(position * count, (position + 1) * count)
+        return list(vary(read_bytes(examples[position]), backbone, augmentation, seeds))
 
     workers = max(1, min(8, os.cpu_count() or 1))
     with ThreadPoolExecutor(workers, thread_name_prefix="regraft-views") as pool:
         window = 8 * workers
-        waiting = [pool.submit(vary, position) for position in range(min(window, len(examples)))]
+        waiting = [pool.submit(varied, position) for position in range(min(window, len(examples)))]
         for position in range(len(examples)):
             variants = waiting.pop(0).result()
             if position + window < len(examples):
-                waiting.append(pool.submit(vary, position + window))
+                waiting.append(pool.submit(varied, position + window))
             yield variants
 
 
-def _bf16(rows: np.ndarray) -> np.ndarray:
+def vary(
+    raw: bytes | np.ndarray, backbone: Backbone, augmentation: Variation, seeds: Sequence[int]
+) -> Iterator[np.ndarray]:
+    """Yield a view (size, size, 3) uint8 of an image or a recording for each seed; of a long recording, of any window.
+
+    Parameters
+    ----------
+    raw : bytes or array
+        As `read_bytes` gives it.
+    backbone : Backbone
+    augmentation : Augmentation or SoundAugmentation
+    seeds : sequence of int
+    """
+    if backbone.sound is None:
+        pictures = [backbone.picture(raw, augmentation.short_side(backbone.preprocessing))]
+    else:
+        pictures = list(backbone.sound.listen(raw))
+    for seed in seeds:
+        yield augmentation.view(pictures[seed % len(pictures)], backbone.preprocessing, seed)
+
+
+def as_bf16(rows: np.ndarray) -> np.ndarray:
     """Return float32 rows rounded to the nearest bf16, as their upper 16 bits."""
     bits = np.ascontiguousarray(rows, np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)

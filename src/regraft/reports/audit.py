@@ -10,8 +10,9 @@ from typing import Any
 from regraft import __version__
 from regraft.auditing.auditing import Audited
 from regraft.auditing.findings import Group
+from regraft.auditing.wording import WORDS
+from regraft.reports.exhibits import Exhibit, Exhibits
 from regraft.reports.html import template
-from regraft.reports.pictures import data_uri
 
 PAGE = "audit.html"
 FIGURES = "audit.json"
@@ -24,7 +25,7 @@ SIDE = 200
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture on the page.
+    """An example on the page.
 
     Parameters
     ----------
@@ -33,14 +34,13 @@ class Shown:
         Its class.
     part : str
         Of the split, or nothing.
-    uri : str or None
-        The thumbnail as a data URI; None where the image can no longer be read.
+    exhibit : Exhibit
     """
 
     name: str
     label: str
     part: str
-    uri: str | None
+    exhibit: Exhibit
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def render(audited: Audited, command: str = "") -> str:
         What made it, for the record.
     """
     audit = audited.audit
+    exhibits = Exhibits(audit.modality)
     leaking = {leak.position for leak in audit.leaks}
     groups = sorted(
         (group for group in audit.duplicates if group.contradicts or not leaking.intersection(group.positions)),
@@ -78,12 +79,13 @@ def render(audited: Audited, command: str = "") -> str:
     suspects = audit.likely_errors or audit.label_errors
     return template(PAGE).render(
         audit=audit,
+        words=WORDS[audit.modality],
         dataset=audited.dataset,
         sentences=audit.sentences(),
-        leaks=[_pair(audited, leak) for leak in audit.leaks[:PAIRS]],
-        groups=[_row(audited, group) for group in groups[:GROUPS]],
+        leaks=[_pair(audited, leak, exhibits) for leak in audit.leaks[:PAIRS]],
+        groups=[_row(audited, group, exhibits) for group in groups[:GROUPS]],
         more_groups=max(len(groups) - GROUPS, 0),
-        suspects=[(suspect, _shown(audited, suspect.position)) for suspect in suspects[:SUSPECTS]],
+        suspects=[(suspect, _shown(audited, suspect.position, exhibits)) for suspect in suspects[:SUSPECTS]],
         n_suspects=len(suspects),
         unreadable=audit.unreadable[:NAMED],
         counts=sorted(audit.classes.counts.items(), key=lambda item: item[1]),
@@ -93,21 +95,21 @@ def render(audited: Audited, command: str = "") -> str:
     )
 
 
-def _pair(audited: Audited, leak: Any) -> Row:
-    pictures = (_shown(audited, leak.position), _shown(audited, leak.copy))
+def _pair(audited: Audited, leak: Any, exhibits: Exhibits) -> Row:
+    pictures = tuple(_shown(audited, position, exhibits) for position in (leak.position, leak.copy))
     return Row(pictures, 0, leak.kind, leak.label != leak.copy_label)
 
 
-def _row(audited: Audited, group: Group) -> Row:
-    pictures = tuple(_shown(audited, position) for position in group.positions[:MEMBERS])
+def _row(audited: Audited, group: Group, exhibits: Exhibits) -> Row:
+    pictures = tuple(_shown(audited, position, exhibits) for position in group.positions[:MEMBERS])
     return Row(pictures, len(group.positions) - len(pictures), group.kind, group.contradicts)
 
 
-def _shown(audited: Audited, position: int) -> Shown:
+def _shown(audited: Audited, position: int, exhibits: Exhibits) -> Shown:
     dataset = audited.dataset
     return Shown(
         name=dataset.names[position],
         label=dataset.class_names[dataset.y[position]],
         part="" if dataset.split is None else str(dataset.split[position]),
-        uri=data_uri(dataset.examples[position], SIDE),
+        exhibit=exhibits.show(dataset.examples[position], SIDE),
     )

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from regraft import __version__
+from regraft.data.dataset import NOUNS
 from regraft.exploration.agreement import counts
 from regraft.exploration.clusters import Clusters
 from regraft.exploration.number import Tried
+from regraft.reports.exhibits import LOST, Exhibits
 from regraft.reports.html import template
-from regraft.reports.pictures import data_uri
 from regraft.reports.sheet import Card, Group, printable
 
 PAGE = "clusters.html"
@@ -34,6 +35,9 @@ PICTURES = 240
 
 MAP_SIDE, MAP_PICTURES = 88, 1_500
 """Pixels of a picture on the map, and how many points have one: some 4 kB each, 1,000 of them 4 MB."""
+
+MAP_LETTERS = 160
+"""Characters of a text on the map."""
 
 PLOT = (300, 150)
 """Width and height of a plot of evidence, in SVG units."""
@@ -68,10 +72,13 @@ def write(clusters: Clusters, folder: Path, command: str = "") -> None:
     found = clusters.to_dict()
     (folder / FIGURES).write_text(json.dumps(found, indent=1), encoding="utf-8")
     with (folder / TABLE).open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        columns = ["image", "cluster", "x", "y"] + (["label"] if clusters.images.labels is not None else [])
+        columns = [NOUNS[clusters.images.modality][0], "cluster", "x", "y"] + (
+            ["label"] if clusters.images.labels is not None else []
+        )
+        rows = [{columns[0]: row["image"], **row} for row in found["images"]]
         writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(found["images"])
+        writer.writerows(rows)
 
 
 def render(clusters: Clusters, command: str = "") -> str:
@@ -85,11 +92,15 @@ def render(clusters: Clusters, command: str = "") -> str:
     """
     script = (Path(__file__).parent / SCRIPT).read_text(encoding="utf-8")
     chosen = clusters.chosen
+    modality = clusters.images.modality
+    exhibits = Exhibits(modality)
     page = template("clusters.html").render(
         clusters=clusters,
+        thing=NOUNS[modality][0],
+        things=NOUNS[modality][1],
         sentences=clusters.sentences(),
-        curves=_curves(clusters.tried, chosen) if chosen and len(clusters.tried) > 1 else [],
-        groups=[_group(clusters, number) for number in range(1, clusters.k + 1)],
+        curves=_curves(clusters.tried, chosen, modality) if chosen and len(clusters.tried) > 1 else [],
+        groups=[_group(clusters, number, exhibits) for number in range(1, clusters.k + 1)],
         contents=_contents(clusters),
         points=_points(clusters),
         n_drawn=int(np.isfinite(clusters.places[:, 0]).sum()),
@@ -103,23 +114,24 @@ def render(clusters: Clusters, command: str = "") -> str:
     return printable(page)
 
 
-def _group(clusters: Clusters, number: int) -> Group:
-    """Return a cluster's sheet: its most central images, then some of its edge."""
+def _group(clusters: Clusters, number: int, exhibits: Exhibits) -> Group:
+    """Return a cluster's sheet: its most central examples, then some of its edge."""
     members = clusters.members(number)
     each = PICTURES // clusters.k
     edge_count = int(np.clip(each // 4, *EDGE))
     central = members[: int(np.clip(each - edge_count, *CENTRAL))]
     rest = members[len(central) :]
     edge = rest[np.argsort(clusters.margin[rest], kind="stable")][:edge_count]
-    cards = [_card(clusters, i, "") for i in central] + [_card(clusters, i, "at the edge") for i in edge]
-    size = f"{len(members):,} image" + "s" * (len(members) != 1)
+    cards = [_card(clusters, i, "", exhibits) for i in central]
+    cards += [_card(clusters, i, "at the edge", exhibits) for i in edge]
+    size = clusters.images.count(len(members))
     return Group(f"Cluster {number}", f"{size}{_mostly(clusters, number)}", tuple(cards), len(members) - len(cards))
 
 
-def _card(clusters: Clusters, position: int, where: str) -> Card:
+def _card(clusters: Clusters, position: int, where: str, exhibits: Exhibits) -> Card:
     label = None if clusters.images.labels is None else clusters.images.labels[position]
     caption = " · ".join(text for text in (where, label) if text)
-    return Card(clusters.images.names[position], caption, data_uri(clusters.images.examples[position], SIDE))
+    return Card(clusters.images.names[position], caption, exhibits.show(clusters.images.examples[position], SIDE))
 
 
 def _mostly(clusters: Clusters, number: int) -> str:
@@ -154,6 +166,9 @@ def _points(clusters: Clusters) -> str:
     drawn = np.flatnonzero(np.isfinite(clusters.places[:, 0]))
     pictured, labels = _pictured(clusters), clusters.images.labels
     classes = sorted({label for label in labels or () if label is not None})
+    # The map shows, and does not play: a thousand sounds would be a hundred megabytes.
+    exhibits = Exhibits(clusters.images.modality, played=0)
+    shown = [exhibits.show(clusters.images.examples[int(i)], MAP_SIDE) if i in pictured else LOST for i in drawn]
     number = {label: i for i, label in enumerate(classes)}
     points: dict[str, Any] = {
         "x": [round(float(x), 4) for x in clusters.places[drawn, 0]],
@@ -163,16 +178,19 @@ def _points(clusters: Clusters) -> str:
         "classes": [printable(name) for name in classes],
         "label": [-1 if labels is None or (label := labels[i]) is None else number[label] for i in drawn],
         "name": [printable(clusters.images.names[int(i)]) for i in drawn],
-        "picture": [data_uri(clusters.images.examples[int(i)], MAP_SIDE) if i in pictured else None for i in drawn],
+        "picture": [each.uri for each in shown],
+        "words": [None if each.words is None else printable(each.words[:MAP_LETTERS]) for each in shown],
     }
     return json.dumps(points, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _curves(tried: Sequence[Tried], chosen: Tried) -> list[Curve]:
+def _curves(tried: Sequence[Tried], chosen: Tried, modality: str) -> list[Curve]:
     """Return the evidence for each number of clusters as curves, the number on a logarithmic axis."""
+    thing, things = NOUNS[modality]
+    one = f"{'an' if modality == 'image' else 'a'} {thing}"
     figures = (
-        ("Silhouette", "how much nearer an image is to its own cluster than to the next", "silhouette"),
-        ("Stability", "agreement (ARI) with the clusters of a random half of the images alone", "stability"),
+        ("Silhouette", f"how much nearer {one} is to its own cluster than to the next", "silhouette"),
+        ("Stability", f"agreement (ARI) with the clusters of a random half of the {things} alone", "stability"),
         ("Silhouette × stability", "what the number is chosen by", "score"),
     )
     return [_curve(title, note, tried, chosen, name) for title, note, name in figures]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from regraft.comparison import Comparison, Row
+from regraft.data.dataset import NOUNS
 from regraft.evaluation.metrics import Evaluation
 from regraft.reports.html import template
 from regraft.reports.verdict import number, percent
@@ -106,6 +107,7 @@ def _context(comparison: Comparison) -> dict[str, Any]:
     rows = _done(comparison)
     return {
         "comparison": comparison,
+        "thing": NOUNS[comparison.dataset.modality][0],
         "rows": rows,
         "n_test": max(row.result.n_test for row in rows if row.result),
         "scale": _scale(rows),

@@ -11,8 +11,8 @@ import numpy as np
 
 from regraft.classifier import Classifier, Prediction
 from regraft.data.images import decode, read_bytes
-from regraft.data.sources import list_images
-from regraft.errors import UnreadableImage
+from regraft.data.sources import list_examples
+from regraft.errors import Unreadable
 from regraft.evaluation.explanations import Heat, heat_maps, overlay
 from regraft.features.engines import EngineName
 from regraft.heads.scoring import SCORERS
@@ -74,7 +74,7 @@ def _picture(example: Any, heat: Heat | None, longest: int) -> bytes | None:
         return None
     try:
         image = decode(read_bytes(example), longest)
-    except UnreadableImage:  # it could be read a moment ago
+    except Unreadable:  # it could be read a moment ago
         return None
     scale = longest / max(image.shape[:2])
     if scale < 1:
@@ -100,7 +100,7 @@ def write(
         An existing one.
     engine : {"auto", "openvino", "torch"}
     """
-    examples, names = list_images(sources)
+    examples, names = list_examples(sources, classifier.modality)
     named = [position for position, prediction in enumerate(predictions) if prediction.label is not None]
     labels = [classifier.classes.index(predictions[position].label or "") for position in named]
     notes: dict[str, None] = {}

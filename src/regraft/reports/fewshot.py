@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from regraft.data.dataset import NOUNS
 from regraft.few_shot.found import FewShot, Figure
 from regraft.reports.comparison import Tick
 from regraft.reports.figures import ticks
@@ -54,14 +55,24 @@ def write(found: FewShot, folder: Path) -> None:
 
 def picture(found: FewShot) -> str:
     """Return the curve, with intervals, as a standalone SVG."""
-    series = [("alone", "each image named on its own", [point.alone for point in found.points])]
+    series = [
+        ("alone", f"each {NOUNS[found.dataset.modality][0]} named on its own", [point.alone for point in found.points])
+    ]
     if found.together:
-        series.insert(0, ("together", "all unlabelled images named together", [point.best for point in found.points]))
+        series.insert(
+            0,
+            (
+                "together",
+                f"all unlabelled {found.dataset.things} named together",
+                [point.best for point in found.points],
+            ),
+        )
     lowest = min(figure.ci95[0] for _, _, figures in series for figure in figures)
     low = max(0.0, math.floor(10 * lowest - 0.2) / 10)
     numbers = [point.shots for point in found.points]
     return template("fewshot.svg.html", printable=_printable).render(
         name=found.dataset.name,
+        things=found.dataset.things,
         sentences=[point.sentence for point in found.points],
         episodes=found.episodes,
         tested=f"{round(sum(point.tested for point in found.points) / len(found.points)):,}",

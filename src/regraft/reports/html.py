@@ -11,11 +11,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from regraft.data.dataset import NOUNS
 from regraft.evaluation.intervals import wilson
 from regraft.reports import figures, pictures, trust
+from regraft.reports.exhibits import Exhibits
 from regraft.reports.verdict import how_evaluated, how_long, number, percent, verdict
 
 MODEL = "model.regraft"
+
+CONTROLLED = {"image": "The pixels alone", "text": "TF-IDF of the words", "audio": "The spectrograms' pixels alone"}
+"""What a network's features are compared with."""
 
 TABLE_CLASSES = 20
 """Up to so many classes the confusion matrix is a table of numbers; above, a heat map."""
@@ -94,9 +99,17 @@ def _context(result: Any) -> dict[str, Any]:
     evaluation = result.evaluations["test"]
     skipped = tuple(dict.fromkeys(result.dataset.skipped + result.skipped))
     large = len(evaluation.classes) > TABLE_CLASSES
+    from regraft.card import EXAMPLES
+
     evidence = result.evidence
+    thing, things = NOUNS[result.dataset.modality]
+    exhibits = Exhibits(result.dataset.modality)
     return {
         "result": result,
+        "thing": thing,
+        "things": things,
+        "example": EXAMPLES[result.dataset.modality],
+        "controlled": CONTROLLED[result.dataset.modality],
         "evaluation": evaluation,
         "verdict": verdict(result),
         "how_evaluated": how_evaluated(result),
@@ -111,8 +124,8 @@ def _context(result: Any) -> dict[str, Any]:
         "side": figures.SIDE,
         "roc": figures.roc_lines(evaluation),
         "precision_recall": figures.precision_recall_lines(evaluation),
-        "sample": pictures.sample(result),
-        "mistakes": pictures.mistakes(result),
+        "mistakes": pictures.mistakes(result, exhibits),
+        "sample": pictures.sample(result, exhibits),
         "variants": pictures.variants(result),
         "training": figures.training_plots(result.history) if result.history else [],
         "attempts": [(attempt, _interval(attempt)) for attempt in result.attempts],

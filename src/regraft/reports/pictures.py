@@ -1,15 +1,15 @@
-"""The report's sheets: a sample of the test images, the most confident mistakes, and training images varied."""
+"""The report's sheets: a sample of the test examples, the most confident mistakes, and training examples varied."""
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from regraft.errors import UnreadableImage
+from regraft.errors import Unreadable
+from regraft.reports.exhibits import LOST, Exhibit, Exhibits, jpeg_uri
 
 SAMPLE = (24, 64)
 """Images on the sample sheet: one a class between these bounds."""
@@ -24,7 +24,7 @@ VARIED, VARIANTS, VARIANT_SIDE = 6, 5, 96
 
 @dataclass(frozen=True)
 class Picture:
-    """A test image with what it is and what it was taken for.
+    """A test example with what it is and what it was taken for.
 
     Parameters
     ----------
@@ -36,10 +36,9 @@ class Picture:
         Probability given to `predicted`, 0 to 1.
     right : bool
         Whether the two agree.
-    uri : str or None
-        The thumbnail as a data URI; None where the image can no longer be read.
+    shown : Exhibit
     why : str or None
-        The same with the places coloured that speak for `predicted`; None where that is not known.
+        An image as a data URI with the places coloured that speak for `predicted`; None where that is not known.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Picture:
     predicted: str
     confidence: float
     right: bool
-    uri: str | None
+    shown: Exhibit = LOST
     why: str | None = None
 
 
@@ -73,13 +72,15 @@ class Variants:
     varied: tuple[str, ...]
 
 
-def sample(result: Any) -> list[Picture]:
-    """Return test images drawn at random, as evenly from all classes as they come, in the classes' order.
+def sample(result: Any, exhibits: Exhibits | None = None) -> list[Picture]:
+    """Return test examples drawn at random, as evenly from all classes as they come, in the classes' order.
 
     Parameters
     ----------
     result : the pipeline's result
         Its seed decides the draw.
+    exhibits : Exhibits, optional
+        What shows them on the page that they are for.
 
     Returns
     -------
@@ -89,16 +90,18 @@ def sample(result: Any) -> list[Picture]:
     truth = result.dataset.y[result.test_index]
     count = int(np.clip(len(result.dataset.class_names), *SAMPLE))
     drawn = _by_turn(truth, result.seed)[:count]
-    return _pictures(result, drawn[np.argsort(truth[drawn], kind="stable")], SAMPLE_SIDE)
+    return _pictures(result, drawn[np.argsort(truth[drawn], kind="stable")], SAMPLE_SIDE, exhibits)
 
 
-def mistakes(result: Any) -> list[Picture]:
-    """Return the test images that were named wrongly with the most confidence, and what spoke for it.
+def mistakes(result: Any, exhibits: Exhibits | None = None) -> list[Picture]:
+    """Return the test examples that were named wrongly with the most confidence, and what spoke for it.
 
     Parameters
     ----------
     result : the pipeline's result
         Its test probabilities (m, k) are read.
+    exhibits : Exhibits, optional
+        What shows them on the page that they are for.
 
     Returns
     -------
@@ -108,11 +111,13 @@ def mistakes(result: Any) -> list[Picture]:
     truth = result.dataset.y[result.test_index]
     wrong = np.flatnonzero(result.test_probabilities.argmax(axis=1) != truth)
     confidence = result.test_probabilities[wrong].max(axis=1)
+    order = wrong[np.argsort(-confidence, kind="stable")[:MISTAKES]]
+    pictures = _pictures(result, order, MISTAKE_SIDE, exhibits)
+    dataset, index = result.dataset, result.test_index[order]
+    if dataset.modality != "image":
+        return pictures
     from regraft.reports.explanations import explained
 
-    order = wrong[np.argsort(-confidence, kind="stable")[:MISTAKES]]
-    pictures = _pictures(result, order, MISTAKE_SIDE)
-    dataset, index = result.dataset, result.test_index[order]
     reasons, _ = explained(
         result.classifier,
         [dataset.examples[int(i)] for i in index],
@@ -121,7 +126,7 @@ def mistakes(result: Any) -> list[Picture]:
         longest=MISTAKE_SIDE,
     )
     return [
-        replace(picture, why=None if jpeg is None else _encoded(jpeg))
+        replace(picture, why=None if jpeg is None else jpeg_uri(jpeg))
         for picture, jpeg in zip(pictures, reasons, strict=True)
     ]
 
@@ -137,12 +142,12 @@ def variants(result: Any) -> list[Variants]:
     Returns
     -------
     list of Variants
-        Six at most, of as many classes as can be; none where nothing was varied.
+        Six at most, of as many classes as can be; none where nothing was varied, or what was is no image.
     """
     from regraft.data.images import decode, read_bytes
 
     augmentation, dataset = result.augmentation, result.dataset
-    if augmentation is None or augmentation.off:
+    if augmentation is None or augmentation.off or dataset.modality != "image":
         return []
     preprocessing = result.backbones[0].preprocessing
     at_least = max(augmentation.short_side(preprocessing), preprocessing.short_side)
@@ -152,7 +157,7 @@ def variants(result: Any) -> list[Variants]:
     for index, own in zip(training[_by_turn(dataset.y[training], result.seed)], seeds, strict=False):
         try:
             image = decode(read_bytes(dataset.examples[index]), at_least)
-        except UnreadableImage:
+        except Unreadable:
             continue
         plain, *varied = (
             _uri_of(pixels, VARIANT_SIDE)
@@ -173,8 +178,9 @@ def _by_turn(labels: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
     return shuffled[np.argsort(turn[shuffled], kind="stable")]
 
 
-def _pictures(result: Any, positions: npt.NDArray[np.int64], side: int) -> list[Picture]:
+def _pictures(result: Any, positions: npt.NDArray[np.int64], side: int, exhibits: Exhibits | None) -> list[Picture]:
     dataset = result.dataset
+    exhibits = exhibits or Exhibits(dataset.modality)
     pictures = []
     for position in positions:
         index, probabilities = result.test_index[position], result.test_probabilities[position]
@@ -186,28 +192,13 @@ def _pictures(result: Any, positions: npt.NDArray[np.int64], side: int) -> list[
                 dataset.class_names[predicted],
                 float(probabilities[predicted]),
                 truth == predicted,
-                data_uri(dataset.examples[index], side),
+                exhibits.show(dataset.examples[index], side),
             )
         )
     return pictures
 
 
-def data_uri(example: Any, side: int) -> str | None:
-    """Return an image's thumbnail as a data URI; None where it cannot be read any more."""
-    from regraft.data.images import read_bytes
-
-    try:
-        return _uri_of(read_bytes(example), side)
-    except UnreadableImage:
-        # The file was there a minute ago; a report without one picture is better than none.
-        return None
-
-
-def _uri_of(raw: bytes | np.ndarray, side: int) -> str:
+def _uri_of(pixels: npt.NDArray[np.uint8], side: int) -> str:
     from regraft.data.images import thumbnail
 
-    return _encoded(thumbnail(raw, side))
-
-
-def _encoded(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    return jpeg_uri(thumbnail(pixels, side))

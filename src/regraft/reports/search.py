@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from regraft.data.dataset import NOUNS
 from regraft.exploration.similarity import Answer, Found, Hit
-from regraft.reports.pictures import data_uri
+from regraft.reports.exhibits import Exhibits
 from regraft.reports.sheet import SIDE, Card, Group, render
 
 PAGE = "search.html"
 FIGURES = "search.json"
 
 QUERIES, HITS = 60, 60
-"""Queries on the page, and images of each; search.json has all."""
+"""Queries on the page, and examples of each; search.json has all."""
 
 
 def write(found: Found, folder: Path, command: str = "") -> None:
@@ -25,26 +26,31 @@ def write(found: Found, folder: Path, command: str = "") -> None:
 def page(found: Found, command: str = "") -> str:
     """Return the page: each query, and what is most like it."""
     many = len(found.answers)
+    things = NOUNS[found.images.modality][1]
+    exhibits = Exhibits(found.images.modality)
     lead = [
-        f"The images most like {f'{many:,} others' if many > 1 else 'another'}, of {found.n:,}.",
+        f"The {things} most like {f'{many:,} others' if many > 1 else 'another'}, of {found.n:,}.",
         "First the query, then what is most like it; the number is the cosine of centred features, at most 1.",
         *found.notes,
     ]
     if many > QUERIES:
         lead.append(f"The first {QUERIES} queries are shown, search.json has all.")
-    groups = [_group(found, answer, query) for answer, query in zip(found.answers, found.queries, strict=True)]
-    return render(f"{found.images.name} · search", lead, groups[:QUERIES], command)
+    asked = list(zip(found.answers, found.queries, strict=True))[:QUERIES]
+    groups = [_group(found, answer, query, exhibits) for answer, query in asked]
+    return render(f"{found.images.name} · search", lead, groups, command)
 
 
-def _group(found: Found, answer: Answer, query: object) -> Group:
+def _group(found: Found, answer: Answer, query: object, exhibits: Exhibits) -> Group:
     if answer.error:
         return Group(answer.query, f"It cannot be read: {answer.error}.", ())
-    cards = [Card(answer.query, "the query", data_uri(query, SIDE))]
+    cards = [Card(answer.query, "the query", exhibits.show(query, SIDE))]
+    thing = NOUNS[found.images.modality][0]
     cards += [
-        Card(hit.name, _caption(hit), data_uri(found.images.examples[hit.position], SIDE)) for hit in answer.hits[:HITS]
+        Card(hit.name, _caption(hit, thing), exhibits.show(found.images.examples[hit.position], SIDE))
+        for hit in answer.hits[:HITS]
     ]
     return Group(answer.query, "", tuple(cards), max(len(answer.hits) - HITS, 0))
 
 
-def _caption(hit: Hit) -> str:
-    return " · ".join(filter(None, (f"{hit.similarity:.3f}", "the same image" if hit.same else "", hit.label or "")))
+def _caption(hit: Hit, thing: str) -> str:
+    return " · ".join(filter(None, (f"{hit.similarity:.3f}", f"the same {thing}" if hit.same else "", hit.label or "")))

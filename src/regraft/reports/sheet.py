@@ -1,4 +1,4 @@
-"""A page of pictures that needs nothing else: groups of images side by side, each with what is said of it."""
+"""A page of pictures that needs nothing else: groups of examples side by side, each with what is said of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from regraft import __version__
+from regraft.reports.exhibits import Exhibit
 from regraft.reports.html import template
 
 SIDE = 160
@@ -14,21 +15,20 @@ SIDE = 160
 
 @dataclass(frozen=True)
 class Card:
-    """A picture and what is said of it.
+    """An example and what is said of it.
 
     Parameters
     ----------
     name : str
-        What the user calls the image.
+        What the user calls it.
     caption : str
         "" for none.
-    uri : str or None
-        The thumbnail as a data URI (`reports.pictures.data_uri`); None where the image cannot be read any more.
+    shown : Exhibit
     """
 
     name: str
     caption: str
-    uri: str | None
+    shown: Exhibit
 
 
 @dataclass(frozen=True)

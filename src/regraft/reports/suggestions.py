@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from regraft.data.columns import write_columns
-from regraft.data.dataset import Dataset
-from regraft.data.tables import named_from
+from regraft.data.dataset import NOUNS, Dataset
+from regraft.data.tables import cell
 from regraft.exploration.active_learning import Suggestion, Suggestions
-from regraft.reports.pictures import data_uri
+from regraft.reports.exhibits import Exhibits
 from regraft.reports.sheet import SIDE, Card, Group, render
 
 PAGE = "suggestions.html"
@@ -28,16 +28,16 @@ def write(found: Suggestions, folder: Path, place: Path, command: str = "") -> b
     found : Suggestions
     folder : Path
     place : Path
-        Where the folder will stand in the end: images below it are named from there.
+        Where the folder will stand in the end: files below it are named from there.
     command : str
         What made them, for the record.
 
     Returns
     -------
     bool
-        Whether there is a table: images in an archive have no files that it could name.
+        Whether there is a table: what lies in an archive has no files that it could name.
     """
-    tabulated = bool(found.picks) and _are_files(found.examples, found.labelled)
+    tabulated = bool(found.picks) and _can_be_named(found.examples, found.labelled)
     if tabulated:
         write_columns(_columns(found, place.absolute()), folder / TABLE)
     (folder / PAGE).write_text(page(found, command, tabulated), encoding="utf-8")
@@ -47,12 +47,14 @@ def write(found: Suggestions, folder: Path, place: Path, command: str = "") -> b
 def page(found: Suggestions, command: str = "", tabulated: bool = True) -> str:
     """Return the page of pictures."""
     picks = len(found.picks)
-    headline = f"Label these {picks:,} of {found.n:,} images next." if picks else "There is nothing left to label."
+    things = NOUNS[found.modality][1]
+    exhibits = Exhibits(found.modality)
+    headline = f"Label these {picks:,} of {found.n:,} {things} next." if picks else "There is nothing left to label."
     cards = tuple(
-        Card(one.name, f"{rank}. {caption(one)}", data_uri(example, SIDE))
+        Card(one.name, f"{rank}. {caption(one)}", exhibits.show(example, SIDE))
         for rank, (one, example) in enumerate(zip(found.picks[:SHOWN], found.examples, strict=False), 1)
     )
-    note = "Each stands for images that are like it and of which the classifier is unsure; the most telling first."
+    note = f"Each stands for {things} that are like it and of which the classifier is unsure; the most telling first."
     if tabulated:
         note += f" The column label of {TABLE} is there to be filled in."
     groups = [Group("To be labelled", note, cards, picks - len(cards))] if cards else []
@@ -65,11 +67,13 @@ def caption(one: Suggestion) -> str:
     return f"{shares}: {one.why}"
 
 
-def _are_files(examples: Sequence[Any], labelled: Dataset | None) -> bool:
+def _can_be_named(examples: Sequence[Any], labelled: Dataset | None) -> bool:
     if labelled is not None:
         if labelled._keep is not None:
             return False
         examples = [*examples, *labelled.examples]
+    if all(isinstance(example, str) for example in examples):
+        return True
     # What is unpacked from an archive goes when the program ends.
     return all(isinstance(example, Path) and not hasattr(example, "folder") for example in examples)
 
@@ -80,7 +84,7 @@ def _columns(found: Suggestions, folder: Path) -> dict[str, Sequence[str]]:
     before = 0 if old is None else len(old)
     examples = [*(() if old is None else old.examples), *found.examples]
     columns: dict[str, Sequence[str]] = {
-        "image": [named_from(folder, example.absolute()) for example in examples],
+        NOUNS[found.modality][0]: [cell(folder, example) for example in examples],
         "label": [*(() if old is None else (old.class_names[c] for c in old.y)), *[""] * picks],
         "guess": [""] * before + [one.guess for one in found.picks],
     }

@@ -85,7 +85,8 @@ def verdict(result: Any) -> Verdict:
     n, decimals = evaluation.n, int(evaluation.n >= 1000)
     right = int(evaluation.confusion.trace())
     low, high = evaluation.accuracy_ci95
-    whose = "images" if result.protocol == "cross-validation" else "unseen images"
+    things = result.dataset.things
+    whose = things if result.protocol == "cross-validation" else f"unseen {things}"
     how = ", each by a classifier that had not seen it" if result.protocol == "cross-validation" else ""
     verb = "is" if right == 1 else "are"
     headline = (
@@ -99,7 +100,7 @@ def verdict(result: Any) -> Verdict:
     reach = percent(baseline, decimals)
     comparison = {
         "better": f"That is better than {commonest}, which would be right for {reach}.",
-        "unclear": f"As far as these {n:,} images can tell, that is not better than {commonest}: "
+        "unclear": f"As far as these {n:,} {things} can tell, that is not better than {commonest}: "
         f"this would be right for {reach}, which the interval includes.",
         "worse": f"That is worse than {commonest}, which would be right for {reach}.",
     }[standing]
@@ -122,18 +123,19 @@ def how_evaluated(result: Any) -> str:
     str
         One or two sentences.
     """
+    things = result.dataset.things
     if result.protocol == "cross-validation":
         return (
-            "Cross-validated: a test set held out would have had fewer than 30 images, too few to judge by, "
-            f"so each of the {result.evaluations['test'].n:,} images was named by a classifier trained "
+            f"Cross-validated: a test set held out would have had fewer than 30 {things}, too few to judge by, "
+            f"so each of the {result.evaluations['test'].n:,} {things} was named by a classifier trained "
             "without it."
         )
-    learned = f"{result.n_train:,} images to learn from"
+    learned = f"{result.n_train:,} {things} to learn from"
     if result.n_val:
         learned += f", {result.n_val:,} to choose by"
     parts = f"{learned} and {result.n_test:,} to be tested on"
     if result.protocol == "given":
         start = f"The data came with its own split: {parts}."
     else:
-        start = f"Held out: the images were split before anything was learned, {parts}."
-    return f"{start} The test images took no part in training or in choosing anything."
+        start = f"Held out: the {things} were split before anything was learned, {parts}."
+    return f"{start} The test {things} took no part in training or in choosing anything."

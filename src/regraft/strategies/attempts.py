@@ -13,6 +13,7 @@ from regraft.backbones.registry import Backbone
 from regraft.backbones.stage_names import ALL, HEAD
 from regraft.data.images import decode, read_bytes
 from regraft.features.extraction import extract
+from regraft.finetuning.augmentation import Augmentation
 from regraft.finetuning.flips import check_flips
 from regraft.finetuning.settings import Training
 from regraft.probe import select
@@ -82,7 +83,7 @@ class Attempts:
         scratch = self.job.scratch
         if training.unfreeze is None and not scratch:
             training = replace(training, unfreeze=ALL if training.lora else default_stage(backbone))
-        training = settled(training, scratch)
+        training = settled(training, scratch, backbone.modality)
         name = f"{_called(training, scratch)} · {backbone.name}{self.label}"
         flips = training.flips == "on" or (training.flips == "auto" and self._flips_do_no_harm(training))
         return self._tried(fit_network(self.job, backbone, self.train, self.val, training, name, flips))
@@ -96,7 +97,8 @@ class Attempts:
         attempt = fitted.attempt
         if fitted.probabilities is not None and self.job.announce is not None:
             self.job.announce(
-                f"{attempt.name}: {attempt.accuracy:.3f} of {attempt.n} validation images, log loss "
+                f"{attempt.name}: {attempt.accuracy:.3f} of {attempt.n} validation "
+                f"{self.job.dataset.things}, log loss "
                 f"{attempt.log_loss:.3f}, {attempt.seconds:.0f} s."
             )
         if attempt.note:
@@ -106,7 +108,8 @@ class Attempts:
     def _flips_do_no_harm(self, training: Training) -> bool:
         """Return whether mirrored images are named as well as plain ones by the probe; True where there is none."""
         job = self.job
-        if job.features is None or not augmentation_of(training, True).flip:
+        varied = augmentation_of(training, True, job.dataset.modality)
+        if job.features is None or not isinstance(varied, Augmentation) or not varied.flip:
             return True
         if self._flips is None:
             side = max(b.preprocessing.short_side for b in job.backbones)

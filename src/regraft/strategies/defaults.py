@@ -8,6 +8,7 @@ from regraft.backbones.registry import Backbone
 from regraft.backbones.stage_names import ALL, HEAD
 from regraft.finetuning.augmentation import Augmentation, preset
 from regraft.finetuning.settings import Training
+from regraft.finetuning.sound_augmentation import SoundAugmentation, sound_preset
 
 TRAINED_SHARE = 0.2
 """By default the topmost stages are trained that hold this share of the backbone's parameters."""
@@ -20,8 +21,11 @@ TRAINED_SHARE = 0.2
 # the time.
 
 
-def settled(training: Training, scratch: bool) -> Training:
+def settled(training: Training, scratch: bool, modality: str = "image") -> Training:
     """Return the training with what the user left open: fine-tuning is gentle and short, from scratch neither."""
+    if modality == "text" and not scratch:
+        return _settled_for_texts(training)
+    training = training.settled(layer_decay=1.0, augment="none" if modality == "text" else None)
     if scratch:
         return replace(training, unfreeze=ALL).settled(
             epochs=40, learning_rate=1e-3, weight_decay=0.05, augment="light", patience=15
@@ -33,14 +37,26 @@ def settled(training: Training, scratch: bool) -> Training:
     return training.settled(epochs=8, learning_rate=rate, weight_decay=0.05, augment="light", patience=5)
 
 
-def default_stage(backbone: Backbone) -> str:
-    """Return the highest stage from which on the stages hold `TRAINED_SHARE` of the backbone's parameters."""
-    from regraft.backbones.stages import chain, stages
-    from regraft.finetuning.network import count
+def _settled_for_texts(training: Training) -> Training:
+    if training.unfreeze == HEAD:
+        return training.settled(
+            epochs=20, learning_rate=1e-3, weight_decay=0.01, layer_decay=1.0, augment="none", patience=5
+        )
+    return training.settled(
+        epochs=4, learning_rate=3e-4, weight_decay=0.05, layer_decay=0.8, augment="none", patience=5
+    )
 
-    network = backbone.build()
-    parts = chain(network)
-    sizes = {name: count(parts[name].parameters()) for name in stages(network)}
+
+def default_stage(backbone: Backbone) -> str:
+    """Return the highest stage from which on the stages hold `TRAINED_SHARE` of the backbone's parameters.
+
+    Of a text encoder it is the one above the embeddings: half of its parameters, and each word's is seen too rarely.
+    """
+    from regraft.finetuning.network import build_body, count, stages_of
+
+    sizes = {name: count(stage.parameters()) for name, stage in stages_of(build_body(backbone)).items()}
+    if backbone.modality == "text":
+        return next((name for name in sizes if name != "embeddings"), ALL)
     total, held = sum(sizes.values()), 0
     for name in reversed(sizes):
         held += sizes[name]
@@ -49,8 +65,12 @@ def default_stage(backbone: Backbone) -> str:
     return ALL
 
 
-def augmentation_of(training: Training, flips: bool) -> Augmentation:
-    """Return how training images are varied."""
+def augmentation_of(training: Training, flips: bool, modality: str = "image") -> Augmentation | SoundAugmentation:
+    """Return how training images, or recordings, are varied."""
+    if modality == "audio":
+        if isinstance(training.augment, str):
+            return sound_preset(training.augment)
+        return SoundAugmentation(**(training.augment or {}))
     if isinstance(training.augment, str):
         return preset(training.augment, flips=flips)
     fields = dict(training.augment or {})

@@ -9,7 +9,7 @@ import numpy as np
 
 from regraft.backbones.registry import Backbone
 from regraft.data.dataset import Dataset
-from regraft.data.sources import list_images
+from regraft.data.sources import list_examples
 from regraft.errors import DataError
 from regraft.features.engines import EngineName
 from regraft.features.extraction import Features, extract
@@ -97,7 +97,7 @@ def _extracted(
     unlabelled: Any, backbones: tuple[Backbone, ...], precisions: tuple[str, ...], engine: EngineName
 ) -> Features:
     """Return the features and looks of images without labels; unreadable ones are left out."""
-    examples, names = list_images(unlabelled)
+    examples, names = list_examples(unlabelled, backbones[0].modality)
     found = extract(examples, names, backbones, engine=engine, precisions=precisions, skip_unreadable=True, looks=True)
     if not len(found.index):
         raise DataError(

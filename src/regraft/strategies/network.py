@@ -11,9 +11,11 @@ import numpy as np
 from regraft.backbones.registry import Backbone
 from regraft.finetuning.augmentation import Augmentation
 from regraft.finetuning.settings import Training
+from regraft.finetuning.sound_augmentation import SoundAugmentation
 from regraft.heads.scoring import softmax
 from regraft.result import Attempt, Epoch
 from regraft.strategies.job import Job
+from regraft.strategies.parts import trained_parts
 from regraft.strategies.prepared import Prepared
 
 
@@ -32,7 +34,7 @@ class Fitted:
         Of the validation images; None after a training on all images.
     attempt : Attempt
     history : tuple of Epoch
-    augmentation : Augmentation
+    augmentation : Augmentation, SoundAugmentation or None
     """
 
     backbones: tuple[Backbone, ...]
@@ -42,7 +44,7 @@ class Fitted:
     probabilities: np.ndarray | None
     attempt: Attempt
     history: tuple[Epoch, ...] = ()
-    augmentation: Augmentation | None = None
+    augmentation: Augmentation | SoundAugmentation | None = None
 
 
 def fit_network(
@@ -89,10 +91,11 @@ def fit_network(
     if refits and job.left > 1.3 * _again(history, best, len(val) / len(train)):
         again, second = prepared.run(everything, None, f"{name}, all images", best.epoch)
         network = network if second.note else again
-    tuned, head, tensors, settings = prepared.parts(network, scale)
+    tuned, head, tensors, settings = trained_parts(backbone, network, scale, scratch=job.scratch)
     probabilities = softmax(scale * logits)
+    varied = None if backbone.modality == "text" else prepared.augmentation
     attempt = _attempt(name, probabilities, job.y[val], trainable, begun, note)
-    return Fitted((tuned,), head, tensors, settings, probabilities, attempt, history, prepared.augmentation)
+    return Fitted((tuned,), head, tensors, settings, probabilities, attempt, history, varied)
 
 
 def _again(history: tuple[Epoch, ...], best: Epoch, more: float) -> float:

@@ -6,18 +6,20 @@ import hashlib
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from regraft.backbones.registry import Backbone
 from regraft.backbones.stage_names import HEAD
-from regraft.backbones.weights import HeldWeights
+from regraft.data.dataset import NOUNS
 from regraft.data.images import digest, read_bytes
 from regraft.features.engine_openvino import engine_folder
+from regraft.features.engine_texts import text_engine_folder
 from regraft.finetuning.augmentation import Augmentation
 from regraft.finetuning.settings import Training
-from regraft.persistence import packed
+from regraft.finetuning.sound_augmentation import SoundAugmentation
 from regraft.strategies.defaults import augmentation_of
 from regraft.strategies.job import Job
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from regraft.finetuning.network import TrainedNetwork
     from regraft.finetuning.training import Trained
-    from regraft.finetuning.views import Views
+    from regraft.finetuning.views import Variation, Views
 
 LARGEST_VIEWS = 6 * 2**30
 """Bytes of views at most; fewer views are kept where more images pass the cut."""
@@ -53,7 +55,7 @@ class Prepared:
         self.job, self.backbone, self.training = job, backbone, training
         self.begun = time.monotonic()
         self.scratch = job.scratch
-        self.augmentation = augmentation_of(training, flips)
+        self.augmentation = augmentation_of(training, flips, backbone.modality)
         self.learnt, self.val = np.sort(learnt), np.sort(val)
         if self.augmentation.off:
             self.learnt = self.val = np.union1d(learnt, val)
@@ -61,8 +63,26 @@ class Prepared:
         self.shape: tuple[int, ...] | None = None
         self.views: Views | None = None
         self.plain: Views | None = None
-        if training.cut or training.unfreeze == HEAD:
+        self.pieces: dict[int, np.ndarray] = {}
+        if backbone.modality == "text":
+            self._read()
+        elif training.cut or training.unfreeze == HEAD:
             self._cut()
+
+    def _read(self) -> None:
+        """Cut texts into pieces; where the head alone is trained, take the features that are there already."""
+        from regraft.data.texts import decode
+        from regraft.finetuning.views import Views, as_bf16
+
+        positions = np.union1d(self.learnt, self.val)
+        if self.training.unfreeze == HEAD and self.job.features is not None:
+            self.learnt = self.val = positions
+            values = as_bf16(self.job.features_of(self.backbone)[positions])
+            self.views = self.plain = Views(values[:, None], len(positions))
+            return
+        texts = [decode(read_bytes(self.job.dataset.examples[int(i)])) for i in positions]
+        encoder: Any = self.backbone
+        self.pieces = dict(zip(positions.tolist(), encoder.tokenize(texts), strict=True))
 
     def _cut(self) -> None:
         """Compute what passes the cut, unless nothing is frozen or the network cannot be cut."""
@@ -78,14 +98,26 @@ class Prepared:
         if below is None:
             return
         wanted = 1 if self.augmentation.off else self.training.views
-        self.plain = self._views(below, self.val, Augmentation(), 1)
+        self.plain = self._views(below, self.val, self._as_it_is, 1)
         size = self.plain.values.shape[2] * 2 * len(self.learnt)
         count = max(1, min(wanted, LARGEST_VIEWS // size))
         if count < wanted:
-            self.note = f"{_kept(count)} instead of {wanted}, to stay below 6 GB."
+            self.note = f"{self._kept(count)} instead of {wanted}, to stay below 6 GB."
         self.views = self.plain if self.augmentation.off else self._views(below, self.learnt, self.augmentation, count)
 
-    def _views(self, below: Backbone, images: np.ndarray, augmentation: Augmentation, count: int) -> Views:
+    @property
+    def _folder(self) -> Path:
+        """The folder of what is known about running this backbone here."""
+        if self.backbone.modality == "text":
+            encoder: Any = self.backbone
+            return text_engine_folder(encoder)
+        return engine_folder(self.backbone)
+
+    @property
+    def _as_it_is(self) -> Variation:
+        return SoundAugmentation() if self.backbone.modality == "audio" else Augmentation()
+
+    def _views(self, below: Backbone, images: np.ndarray, augmentation: Variation, count: int) -> Views:
         from regraft.finetuning.module import TooShort
         from regraft.finetuning.views import TooSlow, compute_views
 
@@ -105,7 +137,11 @@ class Prepared:
                 if count == 1:
                     raise TooShort(error.needed, self.job.left) from error
                 count //= 2
-                self.note = f"{_kept(count)}: for more there was no time."
+                self.note = f"{self._kept(count)}: for more there was no time."
+
+    def _kept(self, count: int) -> str:
+        one = NOUNS[self.backbone.modality][0]
+        return f"1 view of each {one} was kept" if count == 1 else f"{count} views of each {one} were kept"
 
     def run(self, train: np.ndarray, val: np.ndarray | None, name: str, epochs: int | None = None) -> Any:
         """Train a new network on some of the images; return it as it was after its best epoch, and how it went.
@@ -139,9 +175,7 @@ class Prepared:
         validation = None if val is None else validation_loader(self._batches(val, plain=True), training.batch_size)
         sample, _ = next(iter(batches))
         part = network.trained[0] if network.trained else HEAD
-        record = engine_folder(self.backbone).with_suffix(
-            f".training-{part}{'' if self.views is not None else '.whole'}.json"
-        )
+        record = self._folder.with_suffix(f".training-{part}{'' if self.views is not None else '.whole'}.json")
         settled, form = precision.settle(network, sample, training.precision, record)
         network = network.to(memory_format=form)
         folder = None if self.job.folder is None else self.job.folder / _slug(name)
@@ -187,6 +221,8 @@ class Prepared:
         if body is None:
             assert self.views is not None
             return self.views.values.shape[2]
+        if self.pieces:
+            return self.backbone.feature_dim
         body.eval()
         with torch.inference_mode():
             if self.shape is not None:
@@ -209,15 +245,18 @@ class Prepared:
         return tensors["coef"], tensors["intercept"]
 
     def _batches(self, positions: np.ndarray, *, plain: bool) -> Any:
-        from regraft.finetuning.batches import CutBatches, ImageBatches
+        from regraft.finetuning.batches import CutBatches, ImageBatches, TextBatches
 
         y = self.job.y[positions]
         if self.views is not None and self.plain is not None:
             views, images = (self.plain, self.val) if plain else (self.views, self.learnt)
             return CutBatches(views, np.searchsorted(images, positions), y, self.shape)
-        augmentation = Augmentation() if plain else self.augmentation
+        if self.pieces:
+            encoder: Any = self.backbone
+            return TextBatches([self.pieces[int(i)] for i in positions], y, encoder.pad)
+        augmentation = self._as_it_is if plain else self.augmentation
         examples = [self.job.dataset.examples[int(i)] for i in positions]
-        return ImageBatches(examples, y, self.backbone.preprocessing, augmentation, self.job.seed)
+        return ImageBatches(examples, y, self.backbone, augmentation, self.job.seed)
 
     def _fingerprint(self, train: np.ndarray, training: Training) -> dict[str, str]:
         """Return what a checkpoint must agree in to be gone on with."""
@@ -225,23 +264,26 @@ class Prepared:
         for i in train:
             data.update(f"{digest(read_bytes(self.job.dataset.examples[int(i)]))} {self.job.y[i]}".encode())
         backbone = [self.backbone.name, self.backbone.weights.sha256(), self.backbone.preprocessing.to_dict()]
+        heard = [] if self.backbone.sound is None else [self.backbone.sound.to_dict()]
         settings = [training.to_dict(), self.augmentation.to_dict(), self.job.head, self.job.head_settings]
         return {
             "data set": data.hexdigest(),
-            "backbone": hashlib.sha256(json.dumps([*backbone, self.backbone.pool]).encode()).hexdigest(),
+            "backbone": hashlib.sha256(
+                json.dumps([*backbone, *heard, self.backbone.layer, self.backbone.pool]).encode()
+            ).hexdigest(),
             "way of training": hashlib.sha256(json.dumps([*settings, self.job.seed]).encode()).hexdigest(),
         }
 
     def logits(self, network: TrainedNetwork, positions: np.ndarray) -> np.ndarray:
-        """Return the logits (n, k) of images as they are."""
+        """Return the logits (n, k) of examples as they are."""
         import torch
 
-        from regraft.finetuning.batches import validation_loader
+        from regraft.finetuning.batches import as_floats, validation_loader
 
         network.eval()
         with torch.inference_mode():
             loader: DataLoader[Any] = validation_loader(self._batches(positions, plain=True), self.training.batch_size)
-            return torch.cat([network(inputs.float()) for inputs, _ in loader]).float().numpy()
+            return torch.cat([network(as_floats(inputs)) for inputs, _ in loader]).float().numpy()
 
     def trainable(self, network: TrainedNetwork) -> int:
         """Return how many numbers were trained."""
@@ -250,32 +292,6 @@ class Prepared:
         network.learn((*network.trained, HEAD))
         return count(p for p in network.parameters() if p.requires_grad)
 
-    def parts(
-        self, network: TrainedNetwork, scale: float
-    ) -> tuple[Backbone, str, dict[str, np.ndarray], dict[str, Any]]:
-        """Return the trained backbone, the head's name, its tensors and its settings.
-
-        Parameters
-        ----------
-        network : TrainedNetwork
-        scale : float
-            Inverse temperature of the logits.
-        """
-        from regraft.finetuning.head import head_state
-
-        name, tensors, settings = head_state(network.head, scale)
-        if network.body is None:
-            return self.backbone, name, tensors, settings
-        content = packed(network.backbone_state(self.backbone.build()))
-        weights = self.backbone.weights
-        source = "trained here from random weights" if self.scratch else f"{weights.source}, fine-tuned here"
-        held = HeldWeights(hashlib.sha256(content).hexdigest(), lambda: content, source, weights.licence, random=False)
-        return replace(self.backbone, weights=held), name, tensors, settings
-
 
 def _slug(name: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in name)
-
-
-def _kept(count: int) -> str:
-    return "1 view of each image was kept" if count == 1 else f"{count} views of each image were kept"

@@ -105,7 +105,8 @@ def _finetune(attempts: Attempts, probe: Fitted) -> None:
         kept = attempts.join(sound)
     if attempts.is_better(probe, kept):
         job.say(
-            f"On the {len(attempts.val)} validation images the probe did better ({probe.attempt.accuracy:.3f}) than "
+            f"On the {len(attempts.val)} validation {job.dataset.things} the probe did better "
+            f"({probe.attempt.accuracy:.3f}) than "
             f"fine-tuning ({kept.attempt.accuracy:.3f}): fine-tuning is kept as asked, but does not pay here."
         )
     attempts.kept = kept
@@ -127,7 +128,8 @@ def _auto(attempts: Attempts) -> None:
         if len(tuned) > 1 and all(joinable(each) for each in tuned):
             attempts.join(tuned)
         if attempts.best is before:
-            job.say(f"Training {backbone.name} did not pay on the validation images, so no more was tried.")
+            things = job.dataset.things
+            job.say(f"Training {backbone.name} did not pay on the validation {things}, so no more was tried.")
             return
 
 

@@ -85,7 +85,13 @@ def see(
     """
     if not transfers:
         found = extract(
-            dataset.examples, dataset.names, (), skip_unreadable=skip_unreadable, looks=True, progress=progress
+            dataset.examples,
+            dataset.names,
+            (),
+            skip_unreadable=skip_unreadable,
+            looks=True,
+            progress=progress,
+            modality=dataset.modality,
         )
         assert found.looks is not None
         return Seen(found.index, found.looks, None, backbones, found.skipped)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import DEFAULT_BACKBONE, Backbone, get_backbones
+from regraft.backbones.registry import DEFAULTS, Backbone, get_backbones
+from regraft.control import RAW
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.errors import UsageError
@@ -81,12 +82,12 @@ def advise(
     data: Any,
     labels: Any = None,
     *,
-    backbone: str = DEFAULT_BACKBONE,
+    backbone: str | None = None,
     weights: str | Path | None = None,
     image_size: int | None = None,
     resize: Resize | None = None,
     pixels: Pixels = "weights",
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
     images: str | Path | None = None,
@@ -103,7 +104,7 @@ def advise(
 
     Parameters
     ----------
-    data, labels, image_column, label_column, group_column, images, label_from_name, skip_unreadable, engine, progress
+    data, labels, column, label_column, group_column, images, label_from_name, skip_unreadable, engine, progress
         As in `fit`.
     backbone, weights, image_size, resize, pixels
         As in `fit`.
@@ -124,20 +125,27 @@ def advise(
     engine_name(engine)
     if seed < 0:
         raise UsageError(f"--seed must be 0 or above, not {seed}.")
-    backbones = get_backbones(backbone, weights=weights, image_size=image_size, resize=resize, pixels=pixels)
     source: dict[str, Any] = {
-        "image_column": image_column,
+        "column": column,
         "label_column": label_column,
         "group_column": group_column,
         "images": images,
         "label_from_name": label_from_name,
     }
     dataset = read_source(data, labels=labels, **source)
+    backbones = get_backbones(
+        backbone,
+        modality=dataset.modality,
+        weights=weights,
+        image_size=image_size,
+        resize=resize,
+        pixels=pixels,
+    )
     check_classes(dataset)
     named = len(dataset) + len(dataset.skipped)
     dataset, total, notes = _training_part(dataset, seed)
     say = announce or (lambda sentence: None)
-    say(f"{total:,} training images in {len(dataset.class_names):,} classes.")
+    say(f"{total:,} training {dataset.things} in {len(dataset.class_names):,} classes.")
     found = extract(
         dataset.examples,
         dataset.names,
@@ -150,10 +158,10 @@ def advise(
     skipped = dataset.skipped + found.skipped
     check_skipped(named, skipped, skip_unreadable)
     if skipped:
-        notes.append(f"{len(skipped)} unreadable images were left out.")
+        notes.append(f"{len(skipped)} unreadable {dataset.things} were left out.")
     dataset = dataset.take(found.index)
     check_classes(dataset)
-    say("Comparing layers, sub-samples and raw pixels.")
+    say(f"Comparing layers, sub-samples and {RAW[dataset.modality]}.")
     size = size_of(dataset.y, total)
     alike = similarity(
         backbones, found.values, found.widths, dataset.y, dataset.class_names, dataset.examples, source_folder()
@@ -164,7 +172,7 @@ def advise(
     choice = choose(size, alike, probes, accuracy, lambda: upper_half(backbones))
     given = {**source, "weights": weights, "image_size": image_size, "resize": resize}
     given |= {"pixels": None if pixels == "weights" else pixels, "skip_unreadable": skip_unreadable}
-    given["backbone"] = None if backbone == DEFAULT_BACKBONE else backbone
+    given["backbone"] = None if backbone == DEFAULTS[dataset.modality] else backbone
     return Advice(
         quadrant=f"{size.verdict} and {alike.verdict or 'of unknown similarity'}",
         size=size,
@@ -230,11 +238,11 @@ def _command(data: Any, choice: Choice, measured: bool, given: dict[str, Any]) -
 def _notes(size: Size, probes: Probes, alike: Similarity) -> list[str]:
     notes = [probes.reason] if probes.reason and probes.features is not None else []
     if size.smallest < 5:
-        images = "image" if size.smallest == 1 else "images"
-        notes.append(f"The smallest class has {size.smallest} training {images}: all figures are rough; add some.")
+        examples = "example" if size.smallest == 1 else "examples"
+        notes.append(f"The smallest class has {size.smallest} training {examples}: all figures are rough; add some.")
     if probes.transfers is False:
         notes.append(
-            f"The probe on features ({shown(probes.features)}) is not clearly better than on raw pixels "
+            f"The probe on features ({shown(probes.features)}) is not clearly better than on {probes.raw} "
             f"({shown(probes.raw_pixels)}); `regraft rank` tries other networks."
         )
     for why in dict.fromkeys(alike.reasons.values()):

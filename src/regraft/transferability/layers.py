@@ -53,7 +53,8 @@ def rank_layers(
     tuple of LayerRow
         Empty where no stage puts out a map of positions, so that there is nothing to average.
     """
-    widths = backbone.stage_widths()
+    backbone = replace(backbone, layer=None, pool="avg")
+    widths = backbone.stage_widths() if backbone.modality != "text" else {}
     if not widths:
         return ()
     staged = replace(backbone, pool="stages")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from regraft.backbones.registry import Backbone
-from regraft.control import pixels as raw_pixels
+from regraft.control import RAW, raw_values
 from regraft.data.dataset import Dataset
 from regraft.errors import DataError
 from regraft.features.engines import EngineName
@@ -27,7 +27,9 @@ class Probes:
     Parameters
     ----------
     features, raw_pixels : float or None
-        On the network's features, and on 16 x 16 pixels.
+        On the network's features, and on 16 x 16 pixels, or on the TF-IDF of texts.
+    raw : str
+        What the second is, in words.
     low, high : float or None
         On the output of a stage a quarter of the way up the first network, and of its last.
     layers : tuple of (str, float)
@@ -41,6 +43,7 @@ class Probes:
 
     features: float | None = None
     raw_pixels: float | None = None
+    raw: str = RAW["image"]
     low: float | None = None
     high: float | None = None
     layers: tuple[tuple[str, float], ...] = ()
@@ -78,6 +81,7 @@ def measure(dataset: Dataset, found: Features, backbone: Backbone, engine: Engin
     return Probes(
         features=on_features.accuracy,
         raw_pixels=None if on_pixels is None else on_pixels.accuracy,
+        raw=RAW[dataset.modality],
         low=layers[len(layers) // 4][1] if layers else None,
         high=layers[-1][1] if layers else None,
         layers=layers,
@@ -89,7 +93,7 @@ def measure(dataset: Dataset, found: Features, backbone: Backbone, engine: Engin
 
 def _on_pixels(judge: Judge, found: Features) -> Judgement | None:
     try:
-        return None if found.looks is None else judge(raw_pixels(found.looks.thumbnails))
+        return None if found.looks is None else judge(raw_values(found.looks))
     except DataError:  # thumbnails that never differ, though features do
         return None
 

@@ -109,7 +109,7 @@ def choose(size: Size, alike: Similarity, probes: Probes, accuracy: float | None
     hopeless = alike.verdict is None or (alike.verdict == "different" and size.verdict == "large")
     if hopeless and probes.transfers is False:
         reason = (
-            f"The network's features are no better here than raw pixels ({shown(probes.features)} against "
+            f"The network's features are no better here than {probes.raw} ({shown(probes.features)} against "
             f"{shown(probes.raw_pixels)}), so there is nothing to transfer: train from scratch."
         )
         return Choice("scratch", reason)
@@ -130,13 +130,13 @@ def choose(size: Size, alike: Similarity, probes: Probes, accuracy: float | None
     if size.verdict == "small":
         stage = upper()
         reason = (
-            "The images are few and unlike the source's: low layers are general, high ones are not, so the probe is "
+            "The examples are few and unlike the source's: low layers are general, high ones are not, so the probe is "
             f"compared with training from {stage} up, which pays where validation images say so."
         )
         return Choice("auto", reason, stage)
     reason = (
-        "The images are many and unlike the source's, yet its features beat raw pixels: begin with them, and train all "
-        "of the network."
+        "The examples are many and unlike the source's, yet its features beat "
+        f"{probes.raw}: begin with them, and train all of the network."
     )
     return Choice("finetune", reason, ALL)
 

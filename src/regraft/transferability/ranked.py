@@ -79,6 +79,8 @@ class Ranking:
         Of the best source that has learnt something, from the pixels up; empty where they were not asked for.
     combinations : tuple of RankRow
         Pairs of sources side by side, the best first.
+    raw : str
+        What the control is, in words.
     chance, raw_pixels : float or None
         Accuracy of always naming the most frequent class, and of the judge on thumbnails of the images.
     advice : str
@@ -99,6 +101,7 @@ class Ranking:
     combinations: tuple[RankRow, ...]
     chance: float | None
     raw_pixels: float | None
+    raw: str
     advice: str
     command: str
     notes: tuple[str, ...]
@@ -112,7 +115,7 @@ class Ranking:
             "tau": {name: self.tau[name] for name in SCORES},
             "layers": [row.to_dict() for row in self.layers],
             "combinations": [row.to_dict() for row in self.combinations],
-            "baseline": {"chance": self.chance, "raw_pixels": self.raw_pixels},
+            "baseline": {"chance": self.chance, "raw_pixels": self.raw_pixels, "raw": self.raw},
             "advice": self.advice,
             "command": self.command,
             "notes": list(self.notes),

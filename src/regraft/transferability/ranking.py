@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft.backbones.registry import Backbone, get_backbones
+from regraft.backbones.registry import DEFAULTS, Backbone, get_backbones
 from regraft.backbones.source import source_probabilities
-from regraft.control import pixels
+from regraft.control import RAW, raw_values
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.errors import DataError, UsageError
@@ -31,7 +31,8 @@ from regraft.transferability.ranked import RANDOM, LayerRow, Ranking, RankRow, b
 from regraft.transferability.recommendation import flagged, negative_transfer, recommendation
 from regraft.transferability.scores import SCORES, agreement, score
 
-DEFAULT = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2", f"tf_efficientnet_lite0{RANDOM}")
+_LITES = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2", f"tf_efficientnet_lite0{RANDOM}")
+DEFAULT = {"image": _LITES, "audio": _LITES, "text": (DEFAULTS["text"], f"{DEFAULTS['text']}{RANDOM}")}
 """The three networks whose weights are always here, and a control that has learnt nothing."""
 
 RANKED_ON = 10_000
@@ -51,7 +52,7 @@ def rank(
     backbones: str | Sequence[str] | None = None,
     layers: bool = False,
     combinations: bool = True,
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
     images: str | Path | None = None,
@@ -68,7 +69,7 @@ def rank(
 
     Parameters
     ----------
-    data, labels, image_column, label_column, group_column, images, label_from_name, skip_unreadable, engine, progress
+    data, labels, column, label_column, group_column, images, label_from_name, skip_unreadable, engine, progress
         As in `fit`.
     backbones : sequence of str, or str with commas, optional
         Names as of `get_backbones`; one that ends in ":random" has random weights instead of its own. Default:
@@ -95,21 +96,22 @@ def rank(
     engine_name(engine)
     if seed < 0:
         raise UsageError(f"--seed must be 0 or above, not {seed}.")
-    sources = named_sources(DEFAULT if backbones is None else backbones)
     dataset = read_source(
         data,
         labels=labels,
-        image_column=image_column,
+        column=column,
         label_column=label_column,
         group_column=group_column,
         images=images,
         label_from_name=label_from_name,
     )
+    modality = dataset.modality
+    sources = named_sources(DEFAULT[modality] if backbones is None else backbones, modality)
     total = len(dataset) + len(dataset.skipped)
     check_classes(dataset)
     dataset, notes = _ranked_on(dataset, seed)
     say = announce or (lambda sentence: None)
-    say(f"{len(dataset):,} training images in {len(dataset.class_names)} classes.")
+    say(f"{len(dataset):,} training {dataset.things} in {len(dataset.class_names)} classes.")
     features = extract(
         dataset.examples,
         dataset.names,
@@ -130,7 +132,7 @@ def rank(
     by_name = dict(zip(sources, own, strict=True))
     chance, raw = _baselines(judge, features)
     said = {name: _source(backbone, by_name[name]) for name, backbone in sources.items()}
-    rows = best_first([flagged(row, chance, raw) for row in _scored(by_name, said, dataset, judge)])
+    rows = best_first([flagged(row, chance, raw, RAW[modality]) for row in _scored(by_name, said, dataset, judge)])
     learnt = [row for row in rows if not sources[row.backbone].weights.random]
     beside = (
         _combinations([row.backbone for row in learnt], by_name, dataset, judge, chance, raw) if combinations else ()
@@ -151,16 +153,22 @@ def rank(
         combinations=beside,
         chance=chance,
         raw_pixels=raw,
+        raw=RAW[modality],
         advice=advice,
         command=command,
-        notes=(*negative_transfer(rows, chance, raw), *filter(None, [advice_on_layers(stages)]), *why, *notes),
+        notes=(
+            *negative_transfer(rows, chance, raw, RAW[modality]),
+            *filter(None, [advice_on_layers(stages)]),
+            *why,
+            *notes,
+        ),
         n=len(dataset),
         seconds=time.perf_counter() - started,
     )
 
 
-def named_sources(names: str | Sequence[str]) -> dict[str, Backbone]:
-    """Return the networks of names, of which one that ends in ":random" has random weights.
+def named_sources(names: str | Sequence[str], modality: str = "image") -> dict[str, Backbone]:
+    """Return the networks of names for a modality, of which one that ends in ":random" has random weights.
 
     Raises
     ------
@@ -176,7 +184,7 @@ def named_sources(names: str | Sequence[str]) -> dict[str, Backbone]:
                 f"--backbones must name networks one by one, separated by commas, not {name!r}; "
                 "pairs of them are ranked with --combinations."
             )
-        [backbone] = get_backbones(plain, weights="none" if name != plain else None)
+        [backbone] = get_backbones(plain, modality=modality, weights="none" if name != plain else None)
         shown = backbone.name + (RANDOM if backbone.weights.random else "")
         if shown in found:
             raise UsageError(f"--backbones must name each network once, but {shown} is there twice; leave one out.")
@@ -223,7 +231,7 @@ def _notes_on_classes(dataset: Dataset) -> list[str]:
     if len(counts) > CLASSES:
         notes.append(f"The judge looks at {CLASSES} of the {len(counts):,} classes, the same for all sources.")
     elif len(dataset) > IMAGES:
-        notes.append(f"The judge looks at {IMAGES:,} of the {len(dataset):,} images, the same for all sources.")
+        notes.append(f"The judge looks at {IMAGES:,} of the {dataset.count(len(dataset))}, the same for all sources.")
     return notes
 
 
@@ -232,7 +240,7 @@ def _baselines(judge: Judge | str, features: Features) -> tuple[float | None, fl
     if isinstance(judge, str) or features.looks is None:
         return None, None
     try:
-        return judge.chance, judge(pixels(features.looks.thumbnails)).accuracy
+        return judge.chance, judge(raw_values(features.looks)).accuracy
     except DataError:  # all images are the same
         return judge.chance, None
 
@@ -275,7 +283,7 @@ def _combinations(
     why = "Two networks side by side have no source classes in common to be told by one classifier."
     pairs = {"+".join(pair): np.hstack([by_name[name] for name in pair]) for pair in pairs_of(names[:PAIRED], 2)}
     rows = _scored(pairs, dict.fromkeys(pairs, why), dataset, judge)
-    return best_first([flagged(row, chance, raw) for row in rows])
+    return best_first([flagged(row, chance, raw, RAW[dataset.modality]) for row in rows])
 
 
 def _tau(rows: Sequence[RankRow]) -> tuple[dict[str, float | None], list[str]]:

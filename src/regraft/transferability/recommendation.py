@@ -5,30 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from regraft.control import RAW
 from regraft.transferability.ranked import RankRow
 
+SHOWN = {RAW["image"]: "16 x 16 pixels"}
+"""Controls with more to say of them than their name."""
 
-def flagged(row: RankRow, chance: float | None, raw: float | None) -> RankRow:
-    """Return the row with what is wrong with it."""
+
+def flagged(row: RankRow, chance: float | None, raw: float | None, control: str = RAW["image"]) -> RankRow:
+    """Return the row with what is wrong with it; `control` is what `raw` was measured on."""
     flags = []
     if row.probe is not None and chance is not None and row.probe <= chance:
         flags.append("under chance")
     if row.probe is not None and raw is not None and row.probe < raw:
-        flags.append("under raw pixels")
+        flags.append(f"under {control}")
     return replace(row, flags=tuple(flags))
 
 
-def negative_transfer(rows: Sequence[RankRow], chance: float | None, raw: float | None) -> list[str]:
+def negative_transfer(
+    rows: Sequence[RankRow], chance: float | None, raw: float | None, control: str = RAW["image"]
+) -> list[str]:
     """Return what is worse than no transfer at all, a sentence each."""
     sentences = []
     for row in rows:
         worse = {"under chance": f"naming the most frequent class ({chance or 0:.3f})"}
-        worse["under raw pixels"] = f"the same probe on 16 x 16 pixels ({raw or 0:.3f})"
+        worse[f"under {control}"] = f"the same probe on {SHOWN.get(control, control)} ({raw or 0:.3f})"
         if row.flags:
             against = " and ".join(worse[flag] for flag in row.flags)
-            control = "; its weights are random, so that is no surprise" if row.random else "; do not transfer from it"
+            remedy = "; its weights are random, so that is no surprise" if row.random else "; do not transfer from it"
             sentences.append(
-                f"Negative transfer: {row.backbone} ({row.probe:.3f}) is no better than {against}{control}."
+                f"Negative transfer: {row.backbone} ({row.probe:.3f}) is no better than {against}{remedy}."
             )
     return sentences
 

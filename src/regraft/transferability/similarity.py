@@ -14,8 +14,8 @@ import numpy.typing as npt
 from regraft.backbones.checks import divergence
 from regraft.backbones.registry import Backbone
 from regraft.backbones.source import source_probabilities
-from regraft.data.images import decode, read_bytes
-from regraft.errors import UnreadableImage
+from regraft.data.images import read_bytes
+from regraft.errors import Unreadable
 from regraft.transferability.overlap import MEMORY, Overlap, overlap_with
 
 if TYPE_CHECKING:
@@ -214,15 +214,19 @@ def _spread(
 
 def _misfit(backbone: Backbone, examples: Sequence[Any]) -> float | str:
     """Return the misfit of some images from all over the data, or why there is none."""
+    if backbone.modality == "text":
+        return "text encoders keep no statistics of what they learnt from."
     import torch
 
     if backbone.weights.random:
         return "the weights are random: they have learnt nothing of any images."
     pixels, scale = [], backbone.preprocessing
+    if backbone.layer is not None:
+        return "what reaches the last normalisation is not on the way to the features."
     for i in np.unique(np.linspace(0, len(examples) - 1, min(SAMPLE, len(examples))).astype(int)):
         try:
-            pixels.append(scale.apply(decode(read_bytes(examples[i]), scale.short_side)))
-        except UnreadableImage:
+            pixels.append(backbone.pixels(read_bytes(examples[i])))
+        except Unreadable:
             continue
     if not pixels:
         return "none of the images that were drawn for it can be read."
@@ -252,7 +256,7 @@ def _judged(overlap: Overlap | None, mass: float | None, misfit: float | None) -
     if not said:
         return (
             None,
-            "How similar the images are to the source's is not known: the network has no source to compare with.",
+            "How similar the examples are to the source's is not known: the network has no source to compare with.",
         )
     similar = own or weight > 0
     what = "Similar to" if similar else "Different from"

@@ -13,7 +13,7 @@ import numpy as np
 from regraft.backbones.registry import DEFAULT_BACKBONE, get_backbones
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset, Skipped
-from regraft.data.sources import list_images
+from regraft.data.sources import list_examples
 from regraft.data.splits import without_split
 from regraft.errors import DataError, UsageError
 from regraft.evaluation.metrics import Evaluation, evaluate
@@ -38,7 +38,7 @@ def zeroshot(
     clip: str | None = None,
     backbone: str = DEFAULT_BACKBONE,
     weights: str | Path | None = None,
-    image_column: str | None = None,
+    column: str | None = None,
     label_column: str | None = None,
     images: str | Path | None = None,
     label_from_name: bool = False,
@@ -71,7 +71,7 @@ def zeroshot(
         Network with known classes, or several joined by "+"; their opinions are averaged.
     weights : path or str, optional
         The network's, as in `fit`; of a model of open_clip, a file or the name of published ones.
-    image_column, label_column, images, label_from_name, skip_unreadable, engine, progress
+    column, label_column, images, label_from_name, skip_unreadable, engine, progress
         As in `fit`.
     announce : callable, optional
         Called with what takes time, a sentence each.
@@ -96,14 +96,19 @@ def zeroshot(
         raise UsageError("--clip and --model exclude each other: the model has a network of its own; leave one out.")
     trained = None if model is None else read_model(model)
     reading = {
-        "image_column": image_column,
+        "column": column,
         "label_column": label_column,
         "images": images,
         "label_from_name": label_from_name,
     }
     asked = settle(data, labels, classes, descriptions, trained.classes if trained else (), reading)
     dataset, described, notes = asked.dataset, asked.described, list(asked.notes)
-    examples = [] if data is None else list_images(data)[0] if dataset is None else dataset.examples
+    if dataset is not None and dataset.modality != "image":
+        raise UsageError(
+            f"Zero-shot names images, but the data are {dataset.things}; label a few of each class, and see "
+            "`regraft fewshot`."
+        )
+    examples = [] if data is None else list_examples(data, "image")[0] if dataset is None else dataset.examples
     if clip is not None:
         from regraft.zero_shot.prompted import prompted_classifier
 
