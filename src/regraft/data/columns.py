@@ -125,7 +125,8 @@ def _rows(lines: Iterator[str], path: Path) -> Iterator[tuple[int, list[str]]]:
     first = next((line for line in lines if line.strip()), "")
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t|", key=first.count)
     whole = _again(first, lines)
-    if delimiter in first:
+    # A header of one word is that of one column, whose texts may hold spaces.
+    if delimiter in first or len(first.split()) == 1:
         reader = csv.reader(whole, delimiter=delimiter, skipinitialspace=delimiter != "\t")
         before = csv.field_size_limit(LONGEST_VALUE)
         try:
