@@ -103,7 +103,7 @@ def test_unreadable_images_are_marked_in_their_place(classifier: Classifier, fil
         "error": "empty (0 bytes)",
     }
     assert [p.label for p in classifier.predict([b"", b"x"])] == [None, None]
-    with pytest.raises(DataError, match=r"Every image must be readable, but 2 are not \(.*empty\.jpg: empty \(0 byt"):
+    with pytest.raises(DataError, match=r"Every example must be readable, but 2 are not \(.*empty\.jpg: empty \(0 byt"):
         classifier.predict_proba([tmp_path / "empty.jpg", b"", files[0]])
 
 

@@ -294,7 +294,7 @@ def test_a_loss_that_is_no_number_in_the_first_epoch_keeps_the_probe(
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [
-        ({"strategy": "magic"}, UsageError, "--strategy must be one of probe, auto, finetune, scratch, not 'magic'"),
+        ({"strategy": "magic"}, UsageError, "--strategy must be one of probe, finetune, scratch, auto, not 'magic'"),
         ({"budget": 0.0}, UsageError, "--budget must be a time above 0"),
         ({"strategy": "probe"}, UsageError, "--unfreeze is for training a network, but --strategy is probe"),
         (
@@ -327,9 +327,12 @@ def test_a_wrong_request_is_told(
         tune(split, **settings)
 
 
-def test_a_wrong_stage_is_told_before_the_data_are_read(tune: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_wrong_stage_is_told_before_any_image_is_read(tune: Callable[..., Result], tmp_path: Path) -> None:
+    for name in ("a/1.png", "b/1.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"no image")
     with pytest.raises(UsageError, match="--unfreeze must be head, all or one of"):
-        tune(tmp_path / "absent", training=training(unfreeze="layer9"))
+        tune(tmp_path, training=training(unfreeze="layer9"))
 
 
 def test_classes_that_only_the_test_has(tune: Callable[..., Result], split: Path) -> None:

@@ -253,7 +253,7 @@ def test_unknown_classes_and_unreadable_images_are_refused(fitted: Result, tmp_p
     assert (found.evaluation.n, [skipped.name for skipped in found.skipped]) == (6, ["red/empty.jpg"])
     for file in folder.rglob("*.jpg"):
         file.write_bytes(b"")
-    with pytest.raises(DataError, match="at least one readable image to evaluate on, but there is none"):
+    with pytest.raises(DataError, match="There must be readable images to evaluate on, but there are none"):
         regraft.evaluate(fitted.classifier, folder, skip_unreadable=True)
     (folder / "red").rename(folder / "purple")
     with pytest.raises(DataError, match=r"classifier's classes \(blue, green, red\), but have purple; rename or leave"):

@@ -21,6 +21,7 @@ from regraft.request import (
     check_request,
     check_stage,
     checkpoint_folder,
+    default_backbone,
     has_few,
     heads_of,
     held_together,
@@ -43,7 +44,7 @@ FINE: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"strategy": "magic"}, "--strategy must be one of probe, auto, finetune, scratch, not 'magic'"),
+        ({"strategy": "magic"}, "--strategy must be one of probe, finetune, scratch, auto, not 'magic'"),
         ({"test_size": 1.0}, "--test-size must be a share between 0 and 1, not 1.0"),
         ({"test_size": float("nan")}, "--test-size must be a share between 0 and 1, not nan"),
         ({"seed": -1}, "--seed must be 0 or above, not -1"),
@@ -90,8 +91,12 @@ def test_what_can_be_done(request_: dict[str, Any]) -> None:
 
 
 def test_every_strategy_has_a_backbone_that_exists() -> None:
-    for name in {**OF_STRATEGY, **DEFAULTS}.values():
-        assert get_backbones(name, weights="none")
+    for (strategy, modality), name in OF_STRATEGY.items():
+        assert get_backbones(name, modality=modality, weights="none")
+        assert default_backbone(strategy, modality) == name
+    for modality, name in DEFAULTS.items():
+        assert get_backbones(name, modality=modality)
+        assert default_backbone("probe", modality) == name
 
 
 def test_stages_are_checked_without_weights() -> None:
@@ -219,7 +224,7 @@ def test_heads_for_a_few_images() -> None:
     with pytest.raises(UsageError, match="--head must be one of prototype, logistic, centroid or knn for a few images"):
         heads_of("mlp", {}, few=True)
     for changes, message in (
-        ({"shots": 0}, "--shots must be a number of images a class from 1 up, not 0"),
+        ({"shots": 0}, "--shots must be a number of examples a class from 1 up, not 0"),
         ({"shots": 2}, "--shots is for a head on frozen features, but --strategy is finetune; a few images"),
         ({"unlabelled": "pile"}, "--unlabelled is for a head on frozen features, but --strategy is finetune"),
         ({"unlabelled": "pile", "shots": 1, "strategy": "probe"}, "--unlabelled must have 2 labelled images a class"),

@@ -30,7 +30,7 @@ def fitted(request, tmp_path_factory):
 
 
 def test_a_run_is_fitted_measured_and_written(fitted):
-    modality, data, result, folder = fitted
+    modality, _data, result, folder = fitted
     test = result.evaluations["test"]
     assert test.n == 20 and test.accuracy > 0.85
     figures = json.loads((folder / "result.json").read_text())
@@ -58,18 +58,24 @@ def test_the_control_is_of_the_same_kind(fitted):
 
 
 def test_another_kind_is_refused_in_words(fitted, tmp_path):
-    modality, _, result, _ = fitted
-    with pytest.raises(DataError, match="This classifier names (texts|recordings), but .* holds images"):
+    _modality, _, result, _ = fitted
+    with pytest.raises(DataError, match=r"This classifier names (texts|recordings), but .* holds images"):
         result.classifier.predict(np.zeros((8, 8, 3), np.uint8))
 
 
 def test_options_for_images_are_refused_for_texts():
-    with pytest.raises(UsageError, match="--image-size is for images, but the data are texts; leave it out"):
+    with pytest.raises(UsageError, match=r"--image-size is for images, but the data are texts; leave it out"):
         regraft.fit(dataset(strange_texts, "text"), image_size=64)
-    with pytest.raises(UsageError, match="--strategy scratch is for images and recordings"):
+    with pytest.raises(UsageError, match=r"--strategy scratch is for images and recordings"):
         regraft.fit(dataset(strange_texts, "text"), strategy="scratch")
-    with pytest.raises(UsageError, match="Zero-shot names images, but the data are texts"):
+    with pytest.raises(UsageError, match=r"Zero-shot names images, but the data are texts"):
         regraft.zeroshot(dataset(strange_texts, "text"))
+
+
+def test_texts_are_compared_with_tf_idf():
+    found = regraft.compare(dataset(strange_texts, "text"), strategies=("probe",))
+    assert found.verdict.scratch == "TF-IDF of the words" and found.verdict.gain is not None
+    assert "TF-IDF of the words names" in found.verdict.text
 
 
 def test_a_layer_that_does_not_exist_is_refused_with_those_there_are():
@@ -77,11 +83,11 @@ def test_a_layer_that_does_not_exist_is_refused_with_those_there_are():
         UsageError, match=r"--layer must be auto or one of this network's stages .*Did you mean 'blocks.3'"
     ):
         regraft.fit(dataset(strange_sounds, "audio"), layer="block.3")
-    with pytest.raises(UsageError, match="--layer of all-MiniLM-L6-v2 must be layer.0 to layer.5, not 'blocks.3'"):
+    with pytest.raises(UsageError, match=r"--layer of all-MiniLM-L6-v2 must be layer.0 to layer.5, not 'blocks.3'"):
         regraft.fit(dataset(strange_texts, "text"), layer="blocks.3")
-    with pytest.raises(UsageError, match="--pool scores takes the class scores of the whole network"):
+    with pytest.raises(UsageError, match=r"--pool scores takes the class scores of the whole network"):
         regraft.fit(dataset(strange_sounds, "audio"), layer="blocks.3", pool="scores")
-    with pytest.raises(UsageError, match="--pool first is for texts"):
+    with pytest.raises(UsageError, match=r"--pool first is for texts"):
         regraft.fit(dataset(strange_sounds, "audio"), pool="first")
 
 

@@ -178,7 +178,7 @@ class Classifier:
         if features.skipped:
             bad = features.skipped[0]
             raise DataError(
-                f"Every image must be readable, but {len(features.skipped)} are not ({bad.name}: {bad.reason}); "
+                f"Every example must be readable, but {len(features.skipped)} are not ({bad.name}: {bad.reason}); "
                 "leave them out, or use predict(), which marks them."
             )
         return self.score(features.values)
@@ -241,7 +241,7 @@ class Classifier:
         if self._plausible is None:
             raise UsageError(
                 "--coverage must have a classifier that knows how its errors are spread, but this one does not: too "
-                "few images were held out, or it was saved by an older release; fit anew with more images."
+                "few examples were held out, or it was saved by an older release; fit anew with more of them."
             )
         self._plausible.threshold(coverage)
 

@@ -195,7 +195,8 @@ def fit(
         layer=layer,
         pixels=pixels,
     )
-    check_stage(backbones, training)
+    if strategy != "probe":
+        check_stage(backbones, training)
     check_classes(dataset)
     dataset = held_together(dataset, split)
     read = time.perf_counter()

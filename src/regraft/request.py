@@ -75,19 +75,19 @@ def check_request(
 ) -> None:
     """Raise UsageError for what cannot be done, whatever the data are."""
     if shots is not None and shots < 1:
-        raise UsageError(f"--shots must be a number of images a class from 1 up, not {shots}.")
+        raise UsageError(f"--shots must be a number of examples a class from 1 up, not {shots}.")
     if unlabelled is not None and strategy != "probe":
         raise UsageError(
             f"--unlabelled is for a head on frozen features, but --strategy is {strategy}; leave one of the two out."
         )
     if unlabelled is not None and shots == 1:
         raise UsageError(
-            "--unlabelled must have 2 labelled images a class or more, some of which judge whether it helps, but "
+            "--unlabelled must have 2 labelled examples a class or more, some of which judge whether it helps, but "
             "--shots is 1; raise it."
         )
     if shots is not None and strategy != "probe":
         raise UsageError(
-            f"--shots is for a head on frozen features, but --strategy is {strategy}; a few images a class cannot "
+            f"--shots is for a head on frozen features, but --strategy is {strategy}; a few examples a class cannot "
             "train a network: leave one of the two out."
         )
     if strategy not in STRATEGIES:
@@ -162,24 +162,11 @@ def held_together(dataset: Dataset, split: str) -> Dataset:
 
 
 def check_stage(backbones: tuple[Backbone, ...], training: Training) -> None:
-    """Raise UsageError unless each network has the stage that training begins at, and layers for adapters."""
-    if training.unfreeze in (None, "head", "all") and not training.lora:
-        return
-    import torch
-
-    from regraft.backbones import vision
-    from regraft.backbones.stages import stages_from
-    from regraft.finetuning.adapters import linear_layers
+    """Raise UsageError unless each network can be trained as asked for."""
+    from regraft.finetuning.checks import check_trainable
 
     for backbone in backbones:
-        with torch.device("meta"):
-            network = vision.timm.create_model(backbone.architecture, pretrained=False)
-        trained = stages_from(network, training.unfreeze or "all")
-        if training.lora and not linear_layers(network, trained):
-            raise UsageError(
-                f"--lora must have linear layers to adapt, but {backbone.name} has none; choose a backbone with linear "
-                "layers, such as convnext_tiny or a vision transformer, or leave --lora out."
-            )
+        check_trainable(backbone, training)
 
 
 def heads_of(head: str, settings: dict[str, Any], *, few: bool = False) -> dict[str, dict[str, Any]]:
@@ -196,7 +183,7 @@ def heads_of(head: str, settings: dict[str, Any], *, few: bool = False) -> dict[
         )
     head_class(head)  # an unknown one is refused before the work, not after it
     if few and head == "mlp":
-        raise UsageError(f"--head must be one of {', '.join(FEW)} or knn for a few images a class, not mlp.")
+        raise UsageError(f"--head must be one of {', '.join(FEW)} or knn for a few examples a class, not mlp.")
     return {head: {**FEW.get(head, {}), **given} if few else given}
 
 

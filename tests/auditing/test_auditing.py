@@ -56,7 +56,7 @@ def test_leaks_follow_from_copies(scene, look, labelled, separable) -> None:
     ("y", "said", "noted"),
     [
         ([0] * 60, "There is only one class, class 0,", "Labels were not checked: there is only one class."),
-        (list(range(60)), "60 classes have fewer than 5 images", "Labels were not checked: no class has two images"),
+        (list(range(60)), "60 classes have fewer than 5 images", "Labels were not checked: no class has two examples"),
         (
             np.arange(60) // 2,
             "30 classes have fewer than 5 images",

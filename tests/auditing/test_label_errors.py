@@ -67,7 +67,7 @@ def test_a_class_without_images_keeps_its_column(labelled, separable) -> None:
 
 
 def test_no_class_with_two_images(labelled, separable) -> None:
-    with pytest.raises(DataError, match="no class has two images"):
+    with pytest.raises(DataError, match="no class has two examples"):
         out_of_sample(labelled(range(10)), separable(range(10)))
 
 

@@ -11,10 +11,9 @@ from regraft.backbones.stages import (
     check_cut,
     keep_below,
     keep_from,
+    keep_through,
     stages,
-    stages_from,
 )
-from regraft.errors import UsageError
 
 STAGES = {
     "test_vit": ("patch_embed", *(f"blocks.{i}" for i in range(6)), "norm"),
@@ -44,33 +43,22 @@ def test_stages_hold_all_there_is_to_learn_but_the_classifier(name):
     assert all(key.startswith(("fc.", "classifier.", "head.", "pre_logits.")) for key in left)
 
 
+def test_what_is_kept_through_a_stage_is_what_it_puts_out():
+    whole = built("test_convnext")
+    seen = []
+    whole.get_submodule("stages.1").register_forward_hook(lambda part, given, output: seen.append(output))
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        whole.forward_features(images)
+        upto = keep_through(built("test_convnext"), "stages.1")
+        kept = upto.stages(upto.stem(images))
+    torch.testing.assert_close(kept, seen[0])
+
+
 def test_a_chain_has_what_learns_nothing_as_well():
     network = built("test_resnet")
     assert [name for name in chain(network) if name not in stages(network)] == ["conv1.2", "conv1.5", "act1", "maxpool"]
     assert all(network.get_submodule(name) is part for name, part in chain(network).items())
-
-
-@pytest.mark.parametrize(
-    ("unfreeze", "expected"),
-    [
-        ("all", STAGES["test_convnext"]),
-        ("head", ()),
-        ("stages.2", ("stages.2", "stages.3")),
-        ("stages", ("stages.0", "stages.1", "stages.2", "stages.3")),
-        ("stages.3", ("stages.3",)),
-    ],
-)
-def test_stages_from_one_up(unfreeze, expected):
-    assert stages_from(built("test_convnext"), unfreeze) == expected
-
-
-@pytest.mark.parametrize(
-    ("unfreeze", "hint"), [("stage.2", r" Did you mean 'stages.2'\?"), ("norm_pre", ""), ("", ""), ("stages.1x", "")]
-)
-def test_a_stage_that_does_not_exist(unfreeze, hint):
-    listed = r"\(stem.0, stem.1, stages.0, stages.1, stages.2, stages.3\)"
-    with pytest.raises(UsageError, match=f"must be head, all or one of this network's stages {listed}, not.*{hint}"):
-        stages_from(built("test_convnext"), unfreeze)
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_convnext", "test_mambaout", "test_efficientnet"])

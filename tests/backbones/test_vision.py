@@ -387,5 +387,5 @@ def test_the_topmost_stage_is_the_usual_feature_vector(lite0):
 
 
 def test_stages_are_not_offered_for_a_classifier():
-    with pytest.raises(UsageError, match="--pool must be auto, avg, .*, not 'stages'"):
+    with pytest.raises(UsageError, match=r"--pool must be auto, avg, .*, not 'stages'"):
         get_backbones("test_resnet", weights="none", pool="stages")

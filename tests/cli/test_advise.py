@@ -57,7 +57,7 @@ def test_what_cannot_be_probed_is_said(cli: Cli, tmp_path: Path) -> None:
         )
     ran = cli("advise", tmp_path / "data", *TINY)
     assert ran.code == 0
-    assert "probe       Undefined: no probe could be fitted. No class has two images" in ran.out
+    assert "probe       Undefined: no probe could be fitted. No class has two examples" in ran.out
     assert f"command     regraft audit {tmp_path / 'data'}" in ran.out
 
 

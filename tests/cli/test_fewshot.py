@@ -45,7 +45,7 @@ def test_alone_has_one_column(cli: Cli, colours: Path, tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (("--shots", "a"), 2, "--shots must be whole numbers of images a class joined by commas, such as 1,5,20"),
-        (("--shots", "0"), 2, "--shots must be numbers of images a class from 1 up"),
+        (("--shots", "0"), 2, "--shots must be numbers of examples a class from 1 up"),
         (("--shots", "99"), 1, "'blue' has 6, of which one must be left to test on; ask for 5 or fewer"),
     ],
 )

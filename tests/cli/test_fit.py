@@ -403,7 +403,7 @@ def test_ctrl_c_while_training(parts: Path, tmp_path: Path) -> None:
         (("--epochs", "3"), 2, "--epochs is for training a network, but --strategy is probe; use --strategy finetune"),
         (("--no-average",), 2, "--average is for training a network, but --strategy is probe"),
         (("--strategy", "scratch", "--resume", "."), 2, "--resume must name the folder of a training"),
-        (("--strategy", "magic"), 2, "'magic' is not one of 'probe', 'auto', 'finetune', 'scratch'"),
+        (("--strategy", "magic"), 2, "'magic' is not one of 'probe', 'finetune', 'scratch', 'auto'"),
         (("--strategy", "finetune", "--batch-size", "1"), 2, "--batch-size must be from 2 to 4096, not 1"),
         (("--strategy", "scratch", "--head", "knn"), 2, "--head must be logistic or mlp where a network is trained"),
     ],
@@ -418,8 +418,11 @@ def test_wrong_trainings_are_told(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_wrong_stage_is_told_before_the_data_are_read(cli: Cli, tmp_path: Path) -> None:
-    ran = cli("fit", tmp_path / "absent", *ONE, "--strategy", "finetune", "--unfreeze", "blocks.9")
+def test_a_wrong_stage_is_told_before_any_image_is_read(cli: Cli, tmp_path: Path) -> None:
+    for name in ("a/1.png", "b/1.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"no image")
+    ran = cli("fit", tmp_path, *ONE, "--strategy", "finetune", "--unfreeze", "blocks.9")
     assert ran.code == 2
     assert "--unfreeze must be head, all or one of this network's stages (conv_stem, bn1, blocks.0" in ran.err
     assert "not 'blocks.9'. Did you mean 'blocks." in ran.err

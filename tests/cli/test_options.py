@@ -28,7 +28,7 @@ from regraft.finetuning.settings import Training
         (audit.command, audit.audit, {"out", "fix_out", "quiet", "as_json"}),
         (advise.command, advise.advise, {"quiet", "as_json"}),
         (rank.command, rank.rank, {"quiet", "as_json"}),
-        (predict.command, Classifier.predict, {"model", "images", "top", "explain", "as_csv", "quiet", "as_json"}),
+        (predict.command, Classifier.predict, {"model", "top", "explain", "as_csv", "quiet", "as_json", "sources"}),
     ],
     ids=["fit", "compare", "evaluate", "embed", "audit", "advise", "rank", "predict"],
 )

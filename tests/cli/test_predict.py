@@ -124,7 +124,7 @@ def test_coverage_shows_all_that_cannot_be_ruled_out(cli: Cli, saved: Path, red:
     assert (row["plausible"], row["unfamiliar"]) == ("yes", "no")
     refused = cli("predict", saved, red, "--coverage", 0.999)
     assert refused.code == 1
-    assert "need at least 999 held-out images, but there were 18" in refused.err
+    assert "need at least 999 held-out examples, but there were 18" in refused.err
 
 
 def test_what_is_unlike_anything_learnt_from_is_marked(cli: Cli, saved: Path, tmp_path: Path) -> None:

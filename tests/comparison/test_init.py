@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from regraft import pipeline
-from regraft.comparison import DEFAULT, STRATEGIES, compare
+from regraft.comparison import DEFAULTS, STRATEGIES, compare
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.errors import DataError, RegraftError, UsageError
@@ -67,7 +67,7 @@ def test_few_images_are_cross_validated_by_every_strategy(pets: Dataset, fits: F
 
 
 def test_the_budget_is_shared_among_what_is_left(pets: Dataset, fits: Fits) -> None:
-    calls = fits(*[SOME] * len(DEFAULT))
+    calls = fits(*[SOME] * len(DEFAULTS["image"]))
     compare(pets, budget=400.0)
     assert calls[0]["strategy"] == "probe"
     assert "budget" not in calls[0], "a probe cannot be shortened"

@@ -98,9 +98,9 @@ def test_split_refuses_other_sizes(test_size):
 
 
 def test_nothing_to_split_is_refused():
-    with pytest.raises(DataError, match="no class has two images"):
+    with pytest.raises(DataError, match="no class has two examples"):
         split(dataset_of([0, 1, 2]))
-    with pytest.raises(DataError, match="no class has two images"):
+    with pytest.raises(DataError, match="no class has two examples"):
         folds(np.array([0, 1, 2]), None, 5, 0)
     with pytest.raises(DataError, match="no class has two groups"):
         folds(np.array([0, 0, 1, 1]), np.array(["g", "g", "h", "h"]), 5, 0)

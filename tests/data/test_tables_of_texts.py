@@ -31,7 +31,7 @@ def test_the_column_is_found_by_its_name_or_its_prose(tmp_path, header):
 
 def test_two_columns_of_prose_are_not_guessed_between(tmp_path):
     (tmp_path / "t.csv").write_text("one,two,label\na b c,d e f,x\na b d,d e g,y\n")
-    with pytest.raises(DataError, match="holds the texts is not obvious: it has .*; name it with --column"):
+    with pytest.raises(DataError, match=r"holds the texts is not obvious: it has .*; name it with --column"):
         read_source(tmp_path / "t.csv")
     assert list(read_source(tmp_path / "t.csv", column="two").examples) == ["d e f", "d e g"]
 
@@ -64,7 +64,7 @@ def test_json_lines(tmp_path):
     with pytest.raises(DataError, match=r"line 2 of .*t.jsonl must be a JSON object such as"):
         read_source(tmp_path / "t.jsonl")
     (tmp_path / "t.jsonl").write_bytes(b'{"text": "\xff", "label": "x"}\n')
-    with pytest.raises(DataError, match="must be UTF-8, as JSON is"):
+    with pytest.raises(DataError, match=r"must be UTF-8, as JSON is"):
         read_source(tmp_path / "t.jsonl")
 
 
@@ -90,7 +90,7 @@ def test_lists_of_texts_and_of_files_are_told_apart(tmp_path):
     assert found.modality == "text" and found.names == ("text 0", "text 1")
     assert list_examples("one text", "text")[0] == ["one text"]
     assert list_examples(["good", "bad"], "text")[0] == ["good", "bad"]
-    with pytest.raises(DataError, match="nothing-here.jpg does not exist"):
+    with pytest.raises(DataError, match=r"nothing-here.jpg does not exist"):
         list_examples("nothing-here.jpg", "image")
 
 

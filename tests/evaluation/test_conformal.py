@@ -78,7 +78,7 @@ def test_measures_sets():
 def test_too_few_images_for_a_coverage():
     fitted = Conformal.fit(*drawn(98, 0))
     fitted.threshold(0.98)
-    with pytest.raises(DataError, match=r"in 0\.99 of all cases need at least 99 held-out images, but there were 98"):
+    with pytest.raises(DataError, match=r"in 0\.99 of all cases need at least 99 held-out examples, but there were 98"):
         fitted.sets(np.full((1, 4), 0.25), 0.99)
     Conformal.fit(*drawn(99, 0)).threshold(0.99)
 

@@ -77,7 +77,7 @@ def test_more_images_than_can_be_named_together_are_drawn(colours: Path, monkeyp
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"shots": [0]}, UsageError, "--shots must be numbers of images a class from 1 up, each once, .* not 0"),
+        ({"shots": [0]}, UsageError, "--shots must be numbers of examples a class from 1 up, each once, .* not 0"),
         ({"shots": []}, UsageError, "--shots must be numbers .*, not none"),
         ({"shots": [5, 5]}, UsageError, "--shots must be numbers .*, not 5,5"),
         ({"shots": [6]}, DataError, "'blue' has 6, of which one must be left to test on; ask for 5 or fewer"),

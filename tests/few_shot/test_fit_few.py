@@ -33,7 +33,7 @@ def test_a_head_for_a_few_images(colours: Path) -> None:
 def test_one_image_of_each_class(colours: Path, tmp_path: Path) -> None:
     result = regraft.fit(colours, shots=1, backbone="tf_efficientnet_lite0")
     assert (result.candidates, result.settings["views"]) == ((), ["framing"])
-    assert any("With one image of each class nothing could be held out" in note for note in result.evidence.notes)
+    assert any("With one example of each class nothing could be held out" in note for note in result.evidence.notes)
     regraft.write_run(result, tmp_path / "run")  # report, card and bundle have nothing held out to show
     again = regraft.Classifier.load(tmp_path / "run" / "model.regraft")
     np.testing.assert_allclose(again.predict_proba(colours), result.classifier.predict_proba(colours))
@@ -58,7 +58,7 @@ def test_the_labels_of_the_test_choose_nothing(tmp_path: Path, draw_classes: Dra
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"shots": 0}, UsageError, "--shots must be a number of images a class from 1 up, not 0"),
+        ({"shots": 0}, UsageError, "--shots must be a number of examples a class from 1 up, not 0"),
         ({"shots": 6}, DataError, "6 images a class .* 'blue' has 6, of which one must be left to test on"),
         ({"shots": 2, "strategy": "auto"}, UsageError, "--shots is for a head on frozen features, but --strategy is"),
         ({"shots": 2, "head": "mlp"}, UsageError, "--head must be one of prototype, logistic, centroid or knn"),
@@ -97,9 +97,9 @@ def test_images_without_labels_are_learnt_from_or_not_and_that_is_said(colours: 
 
 def test_images_without_labels_that_cannot_be_used(colours: Path, pile: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_text("no image")
-    with pytest.raises(DataError, match=r"The images without labels must be readable, but of 1 none is \(.*a.jpg"):
+    with pytest.raises(DataError, match=r"The examples without labels must be readable, but of 1 none is \(.*a.jpg"):
         regraft.fit(colours, unlabelled=tmp_path, **TINY)
-    with pytest.raises(UsageError, match="--unlabelled must have 2 labelled images a class or more"):
+    with pytest.raises(UsageError, match="--unlabelled must have 2 labelled examples a class or more"):
         regraft.fit(colours, shots=1, unlabelled=pile, **TINY)
     with pytest.raises(UsageError, match="--unlabelled is for a head on frozen features, but --strategy is scratch"):
         regraft.fit(colours, strategy="scratch", unlabelled=pile)

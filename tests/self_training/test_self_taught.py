@@ -1,4 +1,4 @@
-"""What is said of images without labels."""
+"""What is said of examples without labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEPT = SelfTaught(
 
 def test_kept() -> None:
     assert KEPT.sentence() == (
-        "Of 400 images without labels 350 were looked at; left out: 30 as copies of one another or of images of the "
+        "Of 400 examples without labels 350 were looked at; left out: 30 as copies of one another or of images of the "
         "data (12 of the test part), 20 as unlike all labelled ones. 250 got a pseudo-label; accuracy on 40 held-out "
         "labelled images went from 0.800 to 0.900 (95% interval of the difference +1.0 to +20.0 points): kept."
     )
@@ -37,7 +37,7 @@ def test_kept() -> None:
 def test_not_kept() -> None:
     said = replace(KEPT, kept=False, why="since that is no more than chance", copies=0, test_copies=0, unfamiliar=0)
     assert said.sentence().startswith(
-        "Of 400 images without labels 350 were looked at; left out: 50 since 350 are enough."
+        "Of 400 examples without labels 350 were looked at; left out: 50 since 350 are enough."
     )
     assert said.sentence().endswith("+20.0 points): not kept, since that is no more than chance.")
 
@@ -46,7 +46,7 @@ def test_nothing_learnt() -> None:
     said = replace(
         KEPT, used=4, unlabelled=4, copies=0, unfamiliar=0, before=None, after=None, gain_ci95=None, why="no"
     )
-    assert said.sentence() == "Of 4 images without labels 4 were looked at. Nothing was learnt from them: no."
+    assert said.sentence() == "Of 4 examples without labels 4 were looked at. Nothing was learnt from them: no."
 
 
 def test_json() -> None:

@@ -136,7 +136,7 @@ def test_copies_of_the_data_are_left_out_and_those_of_the_test_are_said(clouds: 
     assert (with_copies.copies, with_copies.test_copies, with_copies.unlabelled) == (8, 5, 308)
     assert with_copies.used == record.used
     assert np.array_equal(found.test_probabilities, plain.test_probabilities)
-    assert "8 as copies of one another or of images of the data (5 of the test part)" in with_copies.sentence()
+    assert "8 as copies of one another or of examples of the data (5 of the test part)" in with_copies.sentence()
 
 
 def test_copies_of_one_another_count_once(clouds: Clouds) -> None:
@@ -170,7 +170,7 @@ def test_too_few_images_or_labels_enough(clouds: Clouds, monkeypatch: pytest.Mon
     dataset, features, others = clouds(labelled=8)
     monkeypatch.setattr(training, "MOST_LABELLED", 10)
     _, record = self_train(dataset, features, "given", HEADS, 0, others)
-    assert record.why == "16 labelled images are enough without them"
+    assert record.why == "16 labelled examples are enough without them"
 
 
 def test_where_nothing_can_be_spared_to_judge_by(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_where_nothing_can_be_spared_to_judge_by(clouds: Clouds, monkeypatch: py
 
     monkeypatch.setattr(training, "folds", none)
     _, record = self_train(dataset, features, "given", HEADS, 0, others)
-    assert record.why == "no labelled image can be spared to judge by"
+    assert record.why == "no labelled example can be spared to judge by"
 
 
 def test_no_more_than_enough_are_looked_at(clouds: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The layer and the pooling that tell the training part's classes apart best; the usual one unless another is clearly better."""
+"""The layer and the pooling that tell the training part's classes apart; the usual ones unless others are better."""
 
 from dataclasses import replace
 

@@ -104,7 +104,7 @@ def test_what_fits_no_probe_is_to_be_audited() -> None:
 
 def test_a_single_image_a_class() -> None:
     found = advise(noise(3), ["a", "b", "c"], **TINY)
-    assert "No class has two images" in found.reason
+    assert "No class has two examples" in found.reason
     assert found.curve.reason == "it needs 5 images a class or more, but the median class has 1."
     assert "The smallest class has 1 training example: all figures are rough; add some." in found.notes
 

@@ -61,7 +61,7 @@ def test_many_classes_are_sampled_and_those_that_can_be_tested_come_first():
     ("y", "words"),
     [
         ([0, 0, 0], "two classes or more, but there is 1; add another class"),
-        ([0, 1, 2], "no class has two images"),
+        ([0, 1, 2], "no class has two examples"),
     ],
 )
 def test_what_cannot_be_judged(y, words):

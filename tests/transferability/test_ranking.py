@@ -119,7 +119,7 @@ def test_classes_of_one_image_have_scores_and_no_judge() -> None:
     images = np.random.default_rng(0).integers(0, 255, (4, 40, 40, 3), dtype=np.uint8)
     found = rank(images, list("abcd"), backbones=[LITE0])
     assert found.rows[0].probe is None
-    assert "no class has two images" in found.rows[0].reasons["probe"]
+    assert "no class has two examples" in found.rows[0].reasons["probe"]
     assert found.rows[0].logme is not None
     assert (found.chance, found.raw_pixels) == (None, None)
     assert found.advice.startswith(f"By LogME alone, transfer from {LITE0}; no probe could judge it: ")

@@ -58,7 +58,8 @@ class Backbone:
         Published ImageNet-1k top-1 accuracy in percent.
     pool : {"avg", "max", "time", "thirds", "first", "none", "scores", "stages"}
         How the last feature map becomes a vector; "time" averages over its width alone, so that in a spectrogram
-        pitch survives, "thirds" over each third of it, so that order does too; "none" flattens it, "first" takes a text's first piece, "scores" the source task's own class
+        pitch survives, "thirds" over each third of it, so that order does too; "none" flattens it, "first" takes a
+        text's first piece, "scores" the source task's own class
         scores instead, "stages" the average of each stage's output, side by side (see `stage_widths`).
     modality : {"image", "text", "audio"}
         What it reads.
@@ -200,8 +201,8 @@ HEARD = 160
 HEARD_BY = {f"tf_efficientnet_lite{level}": "blocks.3" for level in range(3)}
 """The layer that hears best.
 
-On spoken digits with Lite0, by take and on a speaker never heard: blocks.3 averaged over thirds of time 0.977 and 0.747,
-over all of time 0.977 and 0.673; blocks.4 over thirds 0.980 and 0.713; the last layer averaged 0.85 and 0.32.
+On spoken digits with Lite0, by take and on a speaker never heard: blocks.3 averaged over thirds of time 0.977 and
+0.747, over all of time 0.977 and 0.673; blocks.4 over thirds 0.980 and 0.713; the last layer averaged 0.85 and 0.32.
 """
 
 

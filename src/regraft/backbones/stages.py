@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
-
-from regraft.backbones.stage_names import ALL, HEAD
-from regraft.errors import UsageError
 
 _AFTER_THE_CHAIN = ("global_pool", "head_drop", "fc_norm", "head", "pre_logits")
 
@@ -40,36 +36,6 @@ def chain(network: nn.Module) -> dict[str, nn.Module]:
 def stages(network: nn.Module) -> tuple[str, ...]:
     """Return the names of the parts that have something to learn, from the pixels up."""
     return tuple(name for name, part in chain(network).items() if any(True for _ in part.parameters()))
-
-
-def stages_from(network: nn.Module, unfreeze: str) -> tuple[str, ...]:
-    """Return the stages from one up: all of them for "all", none for "head".
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-    unfreeze : str
-        A stage, or a sequence of stages, of which the first is meant; "all" or "head".
-
-    Raises
-    ------
-    UsageError
-        If there is no such stage; it names those there are.
-    """
-    names = stages(network)
-    if unfreeze == ALL:
-        return names
-    if unfreeze == HEAD:
-        return ()
-    first = next((n for n in names if n == unfreeze or n.startswith(f"{unfreeze}.")), None)
-    if first is None:
-        near = difflib.get_close_matches(unfreeze, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UsageError(
-            f"--unfreeze must be {HEAD}, {ALL} or one of this network's stages ({', '.join(names)}), "
-            f"not {unfreeze!r}.{hint}"
-        )
-    return names[names.index(first) :]
 
 
 def keep_below(network: nn.Module, stage: str) -> nn.Module:

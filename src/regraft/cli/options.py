@@ -133,8 +133,8 @@ def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
                 function,
                 "--pool",
                 type=click.Choice(["auto", *POOLS]),
-                help="How the last feature map becomes a vector; time averages over its width alone, thirds over each third of it, first takes a "
-                "text's first piece, none flattens it, scores takes the class scores.",
+                help="How the last feature map becomes a vector; time averages over its width alone, thirds over each "
+                "third of it, first takes a text's first piece, none flattens it, scores takes the class scores.",
             ),
             *_offered(
                 function,
@@ -164,7 +164,7 @@ def _example_column(function: Callable[..., Any]) -> list[Callable[[Any], Any]]:
     if "column" not in inspect.signature(function).parameters:
         return []
     names = ("--column", "--image-column", "--text-column", "--sound-column", "column")
-    return [click.option(*names, metavar="NAME", help="A table's column of files, or of texts.")]
+    return [click.option(*names, default=None, metavar="NAME", help="A table's column of files, or of texts.")]
 
 
 def source_options(function: Callable[..., Any]) -> Callable[[Any], Any]:

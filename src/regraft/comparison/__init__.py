@@ -12,7 +12,7 @@ from typing import Any
 from regraft import pipeline
 from regraft.backbones.registry import get_backbones
 from regraft.comparison.comparison import Comparison, Row
-from regraft.comparison.strategies import DEFAULT, RANDOM_BACKBONE, STRATEGIES, Strategy
+from regraft.comparison.strategies import AUGMENTED, DEFAULTS, RANDOM_BACKBONE, STRATEGIES, Strategy
 from regraft.comparison.verdict import compared
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
@@ -25,14 +25,14 @@ from regraft.protocol import check_classes, describe, settle_protocol
 from regraft.request import Split, held_together
 from regraft.result import Result
 
-__all__ = ["DEFAULT", "STRATEGIES", "Comparison", "Row", "Strategy", "Verdict", "compare"]
+__all__ = ["DEFAULTS", "STRATEGIES", "Comparison", "Row", "Strategy", "Verdict", "compare"]
 
 
 def compare(
     data: Any,
     labels: Any = None,
     *,
-    strategies: Sequence[str] = DEFAULT,
+    strategies: Sequence[str] | None = None,
     backbone: str | None = None,
     weights: str | Path | None = None,
     budget: float | None = None,
@@ -56,8 +56,8 @@ def compare(
     ----------
     data, labels, test_size, split, seed, column, label_column, group_column, images, label_from_name
         As in `fit`.
-    strategies : sequence of str
-        Names in `STRATEGIES`.
+    strategies : sequence of str, optional
+        Names in `STRATEGIES`; default: those of `DEFAULTS` for the data's modality.
     backbone : str, optional
         As in `fit`, for all but the two small networks that start from nothing; default: the strategy's own.
     weights : path, optional
@@ -80,7 +80,7 @@ def compare(
         If a strategy is unknown or named twice, the data cannot be used, or no strategy could be fitted.
     """
     started = time.perf_counter()
-    names = _checked(strategies, weights, budget, test_size, seed)
+    _check(strategies, weights, budget, test_size, seed)
     dataset = read_source(
         data,
         labels=labels,
@@ -90,6 +90,8 @@ def compare(
         images=images,
         label_from_name=label_from_name,
     )
+    # The probe first, since what it leaves of a budget is most.
+    names = sorted(strategies or DEFAULTS[dataset.modality], key=lambda name: name != "probe")
     settings = {name: _settings(name, backbone, weights, epochs, dataset.modality) for name in names}
     check_classes(dataset)
     dataset = held_together(dataset, split)
@@ -114,18 +116,18 @@ def compare(
     return compared(rows, dataset, protocol, seed=seed, seconds=time.perf_counter() - started, command=command)
 
 
-def _checked(
-    strategies: Sequence[str], weights: str | Path | None, budget: float | None, test_size: float, seed: int
-) -> list[str]:
-    """Return the strategies in the order they run: the probe first, since what it leaves of a budget is most."""
-    for name in strategies:
+def _check(
+    strategies: Sequence[str] | None, weights: str | Path | None, budget: float | None, test_size: float, seed: int
+) -> None:
+    """Raise UsageError for what cannot be compared, whatever the data are."""
+    for name in strategies or ():
         if name not in STRATEGIES:
             near = difflib.get_close_matches(name, STRATEGIES, n=1)
             raise UsageError(
                 f"--strategies must be some of {', '.join(STRATEGIES)}, not {name!r}"
                 + (f"; did you mean {near[0]!r}?" if near else ".")
             )
-    if not strategies or len(set(strategies)) < len(strategies):
+    if strategies is not None and (not strategies or len(set(strategies)) < len(strategies)):
         raise UsageError(f"--strategies must name one or more, each once, not {', '.join(strategies) or 'none'}.")
     if weights == "none":
         raise UsageError("--weights must be a file here, not none: add random-backbone to --strategies instead.")
@@ -135,7 +137,6 @@ def _checked(
         raise UsageError(f"--test-size must be a share between 0 and 1, not {test_size}.")
     if seed < 0:
         raise UsageError(f"--seed must be 0 or above, not {seed}.")
-    return sorted(strategies, key=lambda name: name != "probe")
 
 
 def _settings(
@@ -146,6 +147,8 @@ def _settings(
     settings: dict[str, Any] = {"strategy": chosen.strategy}
     if name != "probe":
         settings["training"] = chosen.training if epochs is None else replace(chosen.training, epochs=epochs)
+    if name == "scratch-augmented" and modality in AUGMENTED:
+        settings["training"] = replace(settings["training"], augment=AUGMENTED[modality])
     if chosen.small:
         return settings
     if not chosen.transfers:

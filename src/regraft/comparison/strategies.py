@@ -40,4 +40,12 @@ STRATEGIES: dict[str, Strategy] = {
     "finetune-all": Strategy("finetune", Training(unfreeze="all")),
 }
 
-DEFAULT = ("scratch", "scratch-augmented", "probe", "frozen-augmented", "finetune")
+DEFAULTS = {
+    "image": ("scratch", "scratch-augmented", "probe", "frozen-augmented", "finetune"),
+    "audio": ("scratch", "scratch-augmented", "probe", "finetune"),
+    "text": ("probe", "finetune"),
+}
+"""What is compared of each modality; of texts, TF-IDF is the control that every row has beside it."""
+
+AUGMENTED = {"audio": "strong"}
+"""How "scratch-augmented" varies what has no recipe."""

@@ -52,11 +52,23 @@ def paired(one: Row, other: Row) -> tuple[np.ndarray, np.ndarray]:
 def verdict(rows: Sequence[Row], things: str = "images") -> Verdict:
     """Return whether the best transfer beats the best training from scratch, in the order in which they ran."""
     transfers, scratches = ([row for row in rows if row.transfers is which] for which in (True, False))
+    if transfers and not scratches and (against := _own_control(best_of(transfers))) is not None:
+        return against
     if not transfers or not scratches:
         missing = "transfer" if scratches else "training from scratch"
         return Verdict(f"Whether transfer pays cannot be said without {missing}: compare at least one of either kind.")
     transfer, scratch = best_of(transfers), best_of(scratches)
     return judge(*paired(transfer, scratch), transfer=transfer.strategy, scratch=scratch.strategy, things=things)
+
+
+def _own_control(row: Row) -> Verdict | None:
+    """Return how a strategy does against TF-IDF, which stands for training from scratch where there are texts."""
+    result = row.result
+    if result is None or result.dataset.modality != "text" or result.evidence.control is None:
+        return None
+    control = result.evidence.control
+    told = f"{control.verdict.text} {control.control} names {control.accuracy:.1%} of the test texts rightly."
+    return replace(control.verdict, text=told, transfer=row.strategy, scratch=control.control)
 
 
 def _notes(rows: Sequence[Row], best: Row, things: str) -> list[str]:

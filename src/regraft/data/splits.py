@@ -159,7 +159,7 @@ def folds(y: npt.NDArray[np.int64], groups: npt.NDArray[np.str_] | None, n_split
         made = [_with_every_class(y, groups, train, test) for train, test in made]
     made = [(train, test) for train, test in made if len(test)]
     if not made:
-        what = "images" if groups is None else "groups"
+        what = "examples" if groups is None else "groups"
         raise DataError(f"no class has two {what}, so nothing can be set aside to test on: add {what} to the classes")
     return made
 
@@ -179,7 +179,7 @@ def check_no_group_straddles(dataset: Dataset) -> None:
         if home.setdefault(group, part) != part:
             raise DataError(
                 f"group {group!r} is in both {home[group]} and {part}, so the test would not be independent: "
-                f"move all its images to one part, or drop the split and let one be made"
+                f"move all its examples to one part, or drop the split and let one be made"
             )
 
 
@@ -189,7 +189,7 @@ def _stratified_test(y: npt.NDArray[np.int64], test_size: float, seed: int) -> n
     spare = np.maximum(counts - 1, 0)
     total = min(max(1, round(test_size * len(y))), int(spare.sum()))
     if total == 0:
-        raise DataError("no class has two images, so nothing can be set aside to test on: add images to the classes")
+        raise DataError("no class has two examples, so nothing can be set aside to test on: add some to the classes")
     quota = counts * test_size
     n_test = np.minimum(np.floor(quota).astype(int), spare)
     rng = np.random.default_rng(seed)

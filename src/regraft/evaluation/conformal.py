@@ -130,8 +130,9 @@ class Conformal:
         if rank > self.n:
             needed = ceil(coverage / (1 - coverage) - 1e-6)
             raise DataError(
-                f"Sets that hold the true class in {coverage:.4g} of all cases need at least {needed} held-out images, "
-                f"but there were {self.n}; ask for {floor(1e4 * self.n / (self.n + 1)) / 1e4:g} or less, or add images."
+                f"Sets that hold the true class in {coverage:.4g} of all cases need at least {needed} held-out "
+                f"examples, but there were {self.n}; ask for "
+                f"{floor(1e4 * self.n / (self.n + 1)) / 1e4:g} or less, or add examples."
             )
         ranks = _ranks(self.n)
         return 1 - float(self.scores[np.searchsorted(ranks, rank)])

@@ -17,7 +17,7 @@ COVERAGE = 0.9
 """Of the sets whose coverage is measured."""
 
 NOTHING_HELD_OUT = (
-    "With one image of each class nothing could be held out: confidences are not calibrated, there are no prediction "
+    "With one example of each class nothing could be held out: confidences are not calibrated, there are no prediction "
     "sets, and what is unlike anything learnt from is not marked."
 )
 

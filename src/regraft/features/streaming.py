@@ -285,7 +285,8 @@ class Pass:
             listed = "; ".join(f"{skipped.name}: {skipped.reason}" for skipped in self.skipped[:3])
             raise DataError(
                 f"At most 5% of the {NOUNS[self.modality][1]} may be unreadable, but {len(self.skipped)} of "
-                f"{len(self.examples)} already are ({listed}); mend or remove them, or go on without them with --skip-unreadable."
+                f"{len(self.examples)} already are ({listed}); mend or remove them, or go on without "
+                "them with --skip-unreadable."
             )
 
 

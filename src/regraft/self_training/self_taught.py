@@ -73,14 +73,14 @@ class SelfTaught:
         reasons = []
         if self.copies:
             of_test = f" ({self.test_copies:,} of the test part)" if self.test_copies else ""
-            reasons.append(f"{self.copies:,} as copies of one another or of images of the data{of_test}")
+            reasons.append(f"{self.copies:,} as copies of one another or of examples of the data{of_test}")
         if self.unfamiliar:
             reasons.append(f"{self.unfamiliar:,} as unlike all labelled ones")
         more = self.unlabelled - self.copies - self.unfamiliar - self.used
         if more:
             reasons.append(f"{more:,} since {self.used:,} are enough")
         left = f"; left out: {', '.join(reasons)}" if reasons else ""
-        return f"Of {self.unlabelled:,} images without labels {self.used:,} were looked at{left}."
+        return f"Of {self.unlabelled:,} examples without labels {self.used:,} were looked at{left}."
 
     def _learnt(self) -> str:
         if self.before is None or self.after is None or self.gain_ci95 is None:
@@ -88,7 +88,7 @@ class SelfTaught:
         count = sum(self.pseudo_labels.values())
         low, high = (100 * bound for bound in self.gain_ci95)
         judged = (
-            f"{count:,} got a pseudo-label; accuracy on {self.n_held_out:,} held-out labelled images went from "
+            f"{count:,} got a pseudo-label; accuracy on {self.n_held_out:,} held-out labelled examples went from "
             f"{self.before:.3f} to {self.after:.3f} (95% interval of the difference {low:+.1f} to {high:+.1f} points)"
         )
         return f"{judged}: kept." if self.kept else f"{judged}: not kept, {self.why}."

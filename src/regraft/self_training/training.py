@@ -173,7 +173,7 @@ def _learn(
         if len(values) < FEWEST:
             return selection, replace(record, why=f"there must be {FEWEST} or more")
         if len(train) > MOST_LABELLED:
-            return selection, replace(record, why=f"{len(train):,} labelled images are enough without them")
+            return selection, replace(record, why=f"{len(train):,} labelled examples are enough without them")
         lesson = Lesson(dataset, features.values, train, val, selection, values)
         distance = lesson.mix_distance()
         if distance > MIX:
@@ -182,7 +182,7 @@ def _learn(
         try:
             pairs = None if val is not None else folds(lesson.y, lesson.groups, FOLDS, seed)
         except DataError:
-            return selection, replace(record, why="no labelled image can be spared to judge by")
+            return selection, replace(record, why="no labelled example can be spared to judge by")
         return lesson.judged(pairs, dataset.class_names, record)
 
 

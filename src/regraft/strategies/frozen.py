@@ -101,7 +101,7 @@ def _extracted(
     found = extract(examples, names, backbones, engine=engine, precisions=precisions, skip_unreadable=True, looks=True)
     if not len(found.index):
         raise DataError(
-            f"The images without labels must be readable, but of {len(names)} none is ({found.skipped[0].name}: "
+            f"The examples without labels must be readable, but of {len(names)} none is ({found.skipped[0].name}: "
             f"{found.skipped[0].reason}); mend them, or leave --unlabelled out."
         )
     return found
