@@ -221,13 +221,15 @@ def test_heads_for_a_few_images() -> None:
     assert heads_of("auto", {}, few=True) == FEW
     assert heads_of("logistic", {}, few=True) == {"logistic": FEW["logistic"]}
     assert heads_of("knn", {}, few=True) == {"knn": {}}
-    with pytest.raises(UsageError, match="--head must be one of prototype, logistic, centroid or knn for a few images"):
+    with pytest.raises(
+        UsageError, match="--head must be one of prototype, logistic, centroid or knn for a few examples"
+    ):
         heads_of("mlp", {}, few=True)
     for changes, message in (
         ({"shots": 0}, "--shots must be a number of examples a class from 1 up, not 0"),
-        ({"shots": 2}, "--shots is for a head on frozen features, but --strategy is finetune; a few images"),
+        ({"shots": 2}, "--shots is for a head on frozen features, but --strategy is finetune; a few examples"),
         ({"unlabelled": "pile"}, "--unlabelled is for a head on frozen features, but --strategy is finetune"),
-        ({"unlabelled": "pile", "shots": 1, "strategy": "probe"}, "--unlabelled must have 2 labelled images a class"),
+        ({"unlabelled": "pile", "shots": 1, "strategy": "probe"}, "--unlabelled must have 2 labelled examples a class"),
     ):
         with pytest.raises(UsageError, match=message):
             check_request(**{**FINE, **changes})

@@ -237,7 +237,7 @@ def fit(
     check_skipped(len(dataset) + len(dataset.skipped), all_skipped, skip_unreadable)
     dataset = replace(dataset.take(seen.index), skipped=all_skipped)
     check_classes(dataset)
-    warned = [*chosen, *seen.notes, *seen.warnings(dataset)]
+    warned = [*chosen, *(() if features is None else features.notes), *seen.notes, *seen.warnings(dataset)]
     few = shots is not None or (strategy == "probe" and head == "auto" and has_few(dataset))
     heads = FEW if few and head == "auto" else heads
     overlap = None
@@ -339,7 +339,7 @@ def fit(
         cache_hits=0 if features is None else features.cache_hits,
         cache_misses=0 if features is None else features.cache_misses,
         skipped=all_skipped,
-        notes=dataset.notes + (() if features is None else features.notes) + tuple(warned) + notes,
+        notes=dataset.notes + tuple(warned) + notes,
         seed=seed,
         strategy=strategy,
         command=command or _call(data, dataset),
