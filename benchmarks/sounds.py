@@ -3,7 +3,7 @@
 take_accuracy     Regraft learns from takes 8 and up of every speaker and is tested on takes 0 to 7.
 speaker_accuracy  the mean over the speakers of its accuracy on one, having learnt from all takes of the others;
                   speaker_worst is the least of them, each is shown under the speaker's name.
-adapted_accuracy  the same, adapted without labels: of each speaker's features, the one's never heard too, that speaker's
+adapted_accuracy  the same, adapted without labels: of each speaker's features, heard before or not, that speaker's
                   own mean is subtracted; a linear head on the usual layer.
 
 DATA is a folder speaker/digit/*.wav whose file names end in the take's number, such as 3_nicolas_37.wav. By default

@@ -28,9 +28,10 @@ KEPT = SelfTaught(
 
 def test_kept() -> None:
     assert KEPT.sentence() == (
-        "Of 400 examples without labels 350 were looked at; left out: 30 as copies of one another or of examples of the "
-        "data (12 of the test part), 20 as unlike all labelled ones. 250 got a pseudo-label; accuracy on 40 held-out "
-        "labelled examples went from 0.800 to 0.900 (95% interval of the difference +1.0 to +20.0 points): kept."
+        "Of 400 examples without labels 350 were looked at; left out: 30 as copies of one another or of examples of "
+        "the data (12 of the test part), 20 as unlike all labelled ones. 250 got a pseudo-label; accuracy on 40 "
+        "held-out labelled examples went from 0.800 to 0.900 (95% interval of the difference +1.0 to +20.0 "
+        "points): kept."
     )
 
 

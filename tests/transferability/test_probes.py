@@ -56,8 +56,8 @@ def test_one_image_a_class_says_why(colours: Path) -> None:
     lone = data.take([0, 6, 12])
     probes = measure(lone, found, TINY, "auto", 0)
     assert probes.reason == (
-        "no probe could be fitted. No class has two examples, so nothing can be set aside to test on: add some to the "
-        "classes."
+        "no probe could be fitted. No class has two examples, so nothing can be set aside to test on: add examples to "
+        "the classes."
     )
 
 
