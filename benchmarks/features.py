@@ -68,7 +68,7 @@ def usual(paths: Sequence[Path], name: str, tuned: bool = False) -> tuple[float,
     from timm.data import create_transform, resolve_data_config
     from torch.utils.data import DataLoader
 
-    from regraft.backbones.registry import get_backbones
+    from regraft.backbones.lookup import get_backbones
 
     [backbone] = get_backbones(name)
     network: Any = backbone.build().eval()
@@ -95,7 +95,7 @@ def regraft(paths: Sequence[Path], name: str) -> tuple[float, np.ndarray, str, i
     """Return seconds, features (n, d), the precision chosen, and how many came from the cache."""
     import openvino  # noqa: F401  as torch and timm are imported before their clock starts
 
-    from regraft.backbones.registry import get_backbones
+    from regraft.backbones.lookup import get_backbones
     from regraft.features.extraction import extract
 
     backbones = get_backbones(name)
@@ -127,7 +127,7 @@ def operations(name: str) -> float:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from regraft.backbones.registry import get_backbones
+    from regraft.backbones.lookup import get_backbones
 
     [backbone] = get_backbones(name)
     network: Any = backbone.build().eval()

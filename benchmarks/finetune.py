@@ -84,7 +84,7 @@ def fastai_fit(dataset: Dataset, epochs: int, cap: float) -> Curve:
         vision_learner,
     )
 
-    from regraft.backbones.registry import get_backbones
+    from regraft.backbones.lookup import get_backbones
 
     [backbone] = get_backbones(BACKBONE)
     pixels, curve = backbone.preprocessing, Curve()

@@ -70,7 +70,7 @@ def adapted(found: Recordings) -> float:
     """Return the mean accuracy on speakers never heard where each speaker's own mean is taken out of the features."""
     from threadpoolctl import threadpool_limits
 
-    from regraft.backbones.registry import get_backbones
+    from regraft.backbones.lookup import get_backbones
     from regraft.features.extraction import extract
     from regraft.heads.logistic import LogisticHead
 

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 import regraft
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.classifier import Classifier
 from regraft.errors import BundleError, DataError, UsageError, WeightsError
 from regraft.evaluation.calibration import Calibration

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import regraft
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.errors import DataError, RegraftError, UsageError
 from regraft.finetuning import training as finetuning
 from regraft.finetuning.module import FineTuning

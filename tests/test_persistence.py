@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from regraft import persistence
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.weights import HeldWeights, HubWeights, PackageWeights, UrlWeights
 from regraft.errors import BundleError, WeightsError
 from regraft.persistence import Bundle, backbone_record, held_weights, packed, read_backbone, write_bundle

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.data.dataset import Dataset
 from regraft.errors import RegraftError, UsageError
 from regraft.finetuning.settings import Training

@@ -92,7 +92,7 @@ def test_a_layer_that_does_not_exist_is_refused_with_those_there_are():
 
 
 def test_a_long_recording_is_the_mean_of_its_windows():
-    from regraft.backbones.registry import get_backbones
+    from regraft.backbones.lookup import get_backbones
     from regraft.data.sounds import encode
     from regraft.features.extraction import extract
 

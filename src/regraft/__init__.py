@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from regraft.auditing.auditing import audit as audit
-    from regraft.backbones.registry import get_backbones as get_backbones
+    from regraft.backbones.lookup import get_backbones as get_backbones
     from regraft.classifier import Classifier as Classifier
     from regraft.comparison import compare as compare
     from regraft.data.dataset import Dataset as Dataset
@@ -50,7 +50,7 @@ _WHERE = {
     "fewshot": "regraft.few_shot.fewshot",
     "fit": "regraft.pipeline",
     "forget": "regraft.growing.forgetting",
-    "get_backbones": "regraft.backbones.registry",
+    "get_backbones": "regraft.backbones.lookup",
     "learn": "regraft.growing.learning",
     "rank": "regraft.transferability.ranking",
     "read_source": "regraft.data.sources",

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from regraft.auditing.auditing import examine
+from regraft.backbones.lookup import AUTO as USUAL
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import AUTO as USUAL
-from regraft.backbones.registry import get_backbones
 from regraft.card import card
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source

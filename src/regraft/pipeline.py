@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from regraft.backbones.lookup import AUTO, get_backbones
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import AUTO, get_backbones
 from regraft.classifier import Classifier
 from regraft.data.dataset import Skipped
 from regraft.data.modality import check_modality, of_examples

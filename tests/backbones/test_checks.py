@@ -11,8 +11,8 @@ from sklearn.datasets import load_sample_images
 
 from regraft.backbones import checks
 from regraft.backbones.checks import FITS, features_are_scores, pixels_fit
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.preprocessing import SCALES
-from regraft.backbones.registry import get_backbones
 from regraft.data.sources import read_source
 from regraft.features.extraction import extract
 

@@ -8,7 +8,7 @@ import timm
 import torch
 
 from regraft.backbones import vision
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.classifier import Classifier
 from regraft.errors import UsageError
 from regraft.features.extraction import extract

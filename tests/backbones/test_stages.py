@@ -3,7 +3,7 @@ import timm
 import torch
 from torch import nn
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.stages import (
     CannotCut,
     batch_norms,

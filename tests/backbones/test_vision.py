@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_images
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.vision import FeatureNetwork, _adapted, _compare, build, load_weights, read_state
 from regraft.errors import UsageError, WeightsError
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from regraft.backbones.registry import VOUCHED, get_backbones
+from regraft.backbones.lookup import get_backbones
+from regraft.backbones.registry import VOUCHED
 from regraft.backbones.weights import (
     FileWeights,
     HeldWeights,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from regraft import pipeline
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset
 from regraft.errors import RegraftError

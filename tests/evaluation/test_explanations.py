@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.preprocessing import Preprocessing
-from regraft.backbones.registry import get_backbones
 from regraft.errors import DataError
 from regraft.evaluation.explanations import Heat, heat_maps, overlay
 from regraft.features.engines import open_engine

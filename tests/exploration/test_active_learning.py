@@ -97,7 +97,7 @@ def test_no_images_are_refused(classifier: Any, tmp_path: Path) -> None:
 
 def test_picks_beat_random_ones_on_hand_signs(real_data: Path) -> None:
     """With the same number of labels, on real images; the features are computed once for both."""
-    from regraft.backbones.registry import get_backbones
+    from regraft.backbones.lookup import get_backbones
     from regraft.evaluation.out_of_distribution import prepared
     from regraft.exploration.picking import pick
     from regraft.features.extraction import extract

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.errors import BundleError, DataError
 from regraft.exploration.collection import Collection, digest_of
 from regraft.exploration.images import Images, read_images

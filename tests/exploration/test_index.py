@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.errors import BundleError, UsageError
 from regraft.exploration.index import Entry, Index, check_place, makers, read_index, stamp, write_index
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.preprocessing import Preprocessing
-from regraft.backbones.registry import Backbone, get_backbones
+from regraft.backbones.registry import Backbone
 from regraft.backbones.weights import RandomWeights
 from regraft.features import streaming
 from regraft.features.extraction import Features, extract

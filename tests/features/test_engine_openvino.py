@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.vision import FeatureNetwork
 from regraft.errors import WeightsError
 from regraft.features import engine_openvino

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.weights import FileWeights
 from regraft.errors import UsageError, WeightsError
 from regraft.features import engines, streaming
@@ -96,7 +96,7 @@ def test_the_same_weights_under_another_file_name_are_the_same(run, opened, file
 FRESH = """
 import json, sys
 from pathlib import Path
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.features.extraction import extract
 files = sorted(Path(sys.argv[1]).iterdir())
 found = extract(files, [f.name for f in files], get_backbones("tf_efficientnet_lite0"))

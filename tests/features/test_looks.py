@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.data.images import decode, digest
 from regraft.data.looks import thumbnail_of
 from regraft.features.extraction import extract

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.features.engine_openvino import engine_folder
 from regraft.features.extraction import extract
 from regraft.features.views import VIEWS, extract_views, seen_as

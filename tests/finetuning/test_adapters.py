@@ -3,7 +3,7 @@ import sys
 import pytest
 import torch
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.errors import UsageError
 from regraft.finetuning.adapters import add_adapters, merge_adapters
 from regraft.finetuning.head import build_head

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.preprocessing import Preprocessing
-from regraft.backbones.registry import get_backbones
 from regraft.backbones.spectrogram import Spectrogram
 from regraft.finetuning.augmentation import Augmentation, preset
 from regraft.finetuning.batches import CutBatches, ImageBatches, TextBatches, as_floats, train_loader, validation_loader

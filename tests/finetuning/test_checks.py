@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.errors import UsageError
 from regraft.finetuning.checks import check_trainable
 from regraft.finetuning.settings import Training

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.stages import CannotCut, stages
 from regraft.backbones.vision import FeatureNetwork
 from regraft.errors import UsageError

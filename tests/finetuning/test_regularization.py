@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.finetuning.head import build_head
 from regraft.finetuning.network import TrainedNetwork, upper_part
 from regraft.finetuning.regularization import HEAD_STRENGTH, L2SP, MAPS, Delta

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.stages import batch_norms
 from regraft.errors import RegraftError, UsageError
 from regraft.finetuning import module as module_of

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.features import cache
 from regraft.features.engines import open_engine
 from regraft.finetuning import views as module

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.classifier import Classifier
 from regraft.data.dataset import Skipped
 from regraft.evaluation.conformal import Conformal

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.stage_names import ALL, HEAD
 from regraft.finetuning.head import build_head
 from regraft.finetuning.network import TrainedNetwork, upper_part

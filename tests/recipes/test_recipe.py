@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from regraft import pipeline
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.errors import UsageError
 from regraft.finetuning.settings import Training
 from regraft.recipes.recipe import METRICS, Published, load, names, parse

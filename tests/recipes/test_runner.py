@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.data.sources import read_source
 from regraft.errors import DataError, UsageError
 from regraft.evaluation import metrics

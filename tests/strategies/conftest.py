@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.data.sources import read_source
 from regraft.features.extraction import extract
 from regraft.finetuning.settings import Training

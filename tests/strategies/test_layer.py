@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.data.dataset import TASK, Dataset
 from regraft.evaluation.strange_sounds import strange_sounds
 from regraft.evaluation.strange_texts import strange_texts

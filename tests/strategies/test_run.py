@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.errors import RegraftError
 from regraft.finetuning.settings import Training
 from regraft.strategies import run as module

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.data.sources import read_source
 from regraft.transferability.judge import appoint
 from regraft.transferability.layers import advice_on_layers, cut, rank_layers

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from regraft.backbones import source
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.transferability.overlap import match, overlap_with, source_prior
 
 SOURCE = (

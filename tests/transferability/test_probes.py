@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regraft.backbones.registry import Backbone, get_backbones
+from regraft.backbones.lookup import get_backbones
+from regraft.backbones.registry import Backbone
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.features.extraction import Features, extract

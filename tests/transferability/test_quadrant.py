@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.transferability.overlap import match
 from regraft.transferability.probes import Probes
 from regraft.transferability.quadrant import Choice, Size, choose, shown, size_of, upper_half

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from regraft.backbones import source
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.transferability import similarity as module
 from regraft.transferability.overlap import match
 from regraft.transferability.similarity import (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.classifier import Classifier
 from regraft.errors import UsageError
 from regraft.evaluation.calibration import Calibration

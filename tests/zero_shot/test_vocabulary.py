@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.source import source_classifier
 from regraft.errors import UsageError
 from regraft.zero_shot.vocabulary import joint_classifier, read_vocabulary

@@ -19,8 +19,8 @@ from regraft.auditing.leaks import leaks
 from regraft.auditing.order import order
 from regraft.auditing.shortcuts import shortcuts
 from regraft.auditing.wording import EVERYTHING, WORDS
+from regraft.backbones.lookup import AUTO, get_backbones
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import AUTO, get_backbones
 from regraft.data.dataset import NOUNS, Dataset, Skipped
 from regraft.data.looks import Looks
 from regraft.data.sources import read_source

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.preprocessing import SCALES, Preprocessing
-from regraft.backbones.registry import IMAGENET_MEAN, IMAGENET_STD, Backbone, get_backbones
+from regraft.backbones.registry import IMAGENET_MEAN, IMAGENET_STD, Backbone
 from regraft.backbones.weights import FileWeights
 from regraft.data.images import decode, read_bytes
 from regraft.errors import Unreadable

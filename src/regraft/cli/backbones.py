@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from regraft.backbones.registry import DEFAULT_BACKBONE, VOUCHED, Backbone, get_backbones
+from regraft.backbones.lookup import get_backbones
+from regraft.backbones.registry import DEFAULT_BACKBONE, VOUCHED, Backbone
 from regraft.cli.options import JSON, print_json, say
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from regraft import pipeline
-from regraft.backbones.registry import get_backbones
+from regraft.backbones.lookup import get_backbones
 from regraft.comparison.comparison import Comparison, Row
 from regraft.comparison.strategies import AUGMENTED, DEFAULTS, RANDOM_BACKBONE, STRATEGIES, Strategy
 from regraft.comparison.verdict import compared

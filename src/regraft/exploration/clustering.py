@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from regraft.backbones.lookup import AUTO, get_backbones
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import AUTO, get_backbones
 from regraft.data.dataset import NOUNS, Skipped
 from regraft.errors import DataError, UsageError
 from regraft.exploration.agreement import agreement

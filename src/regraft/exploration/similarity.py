@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from regraft.backbones.lookup import AUTO, get_backbones
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import AUTO, get_backbones
 from regraft.data.dataset import NOUNS, Skipped
 from regraft.data.sources import list_examples
 from regraft.errors import DataError, UsageError

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from regraft.backbones.lookup import AUTO, get_backbones
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import AUTO, get_backbones
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source
 from regraft.errors import UsageError

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regraft.backbones.registry import AUTO, Backbone, Pool
+from regraft.backbones.lookup import AUTO
+from regraft.backbones.registry import Backbone, Pool
 from regraft.data.dataset import Dataset
 from regraft.features.engines import EngineName
 from regraft.features.extraction import extract

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from regraft.backbones.lookup import get_backbones
 from regraft.backbones.preprocessing import Pixels, Resize
-from regraft.backbones.registry import DEFAULTS, Backbone, get_backbones
+from regraft.backbones.registry import DEFAULTS, Backbone
 from regraft.control import RAW
 from regraft.data.dataset import Dataset
 from regraft.data.sources import read_source

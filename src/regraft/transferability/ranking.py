@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from regraft.backbones.registry import DEFAULTS, Backbone, get_backbones
+from regraft.backbones.lookup import get_backbones
+from regraft.backbones.registry import DEFAULTS, Backbone
 from regraft.backbones.source import source_probabilities
 from regraft.control import RAW, raw_values
 from regraft.data.dataset import Dataset

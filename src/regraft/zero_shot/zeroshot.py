@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from regraft.backbones.registry import DEFAULT_BACKBONE, get_backbones
+from regraft.backbones.lookup import get_backbones
+from regraft.backbones.registry import DEFAULT_BACKBONE
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset, Skipped
 from regraft.data.sources import list_examples
