@@ -171,7 +171,7 @@ def test_the_names_are_timms_without_importing_it() -> None:
     [lite0] = get_backbones("tf_efficientnet_lite0")
     assert source_classes(lite0) == tuple(info.index_to_description(i) for i in range(1000))
     code = (
-        "import sys\nfrom regraft.backbones.registry import get_backbones\n"
+        "import sys\nfrom regraft.backbones.lookup import get_backbones\n"
         "from regraft.backbones.source import source_classes\n"
         "print(len(source_classes(get_backbones('tf_efficientnet_lite0')[0])), 'torch' in sys.modules)"
     )
