@@ -23,10 +23,9 @@ from regraft.features.engine_openvino import (
     UnsupportedNetwork,
     _compiled,
     _first_line,
-    forget_compiled,
 )
 from regraft.features.engine_torch import graphics_card
-from regraft.features.engines import MINIMUM_COSINE, Engine, available_precisions, mean_cosine
+from regraft.features.engines import MINIMUM_COSINE, Engine, available_precisions, mean_cosine, settled
 
 if TYPE_CHECKING:
     from regraft.backbones.encoders import TextBackbone
@@ -154,28 +153,12 @@ def settle_text_precision(backbone: TextBackbone, kind: str, wanted: str, texts:
     root : Path
         The cache folder, where what was settled is kept.
     """
-    available = text_precisions(kind)
-    if wanted != "auto":
-        return wanted if wanted in available else "f32"
-    if len(available) == 1:
-        return available[0]
-    record = text_engine_folder(backbone, root).with_suffix(f".{kind}.json")
-    try:
-        settled = json.loads(record.read_text())["precision"]
-        if settled in available:  # another machine may share the cache
-            return str(settled)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    if not texts:
-        return "f32"
-    precision, agrees = _fastest(backbone, kind, available[:-1], texts, root)
-    forget_compiled()  # the precisions that were not chosen need not stay in memory
-    try:
-        record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(json.dumps({"precision": precision, "cosine": agrees}))
-    except OSError:
-        pass  # it will be checked again
-    return precision
+    return settled(
+        text_precisions(kind),
+        wanted,
+        lambda: text_engine_folder(backbone, root).with_suffix(f".{kind}.json"),
+        lambda faster: _fastest(backbone, kind, faster, texts, root) if texts else None,
+    )
 
 
 def _fastest(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -55,35 +55,66 @@ def available_precisions(kind: str) -> tuple[str, ...]:
 
 def settle_precision(backbone: Backbone, kind: str, wanted: str, examples: Sequence[Any], root: Path) -> str:
     """Return the precision to compute in: the fastest that has shown to agree with float32 for these weights."""
-    available = available_precisions(kind)
+
+    def fastest(faster: Sequence[str]) -> tuple[str, float] | None:
+        pixels = _sample(backbone, examples)
+        if pixels is None:
+            return None
+        exact = open_engine(backbone, kind, "f32", root)
+        expected = _run_once(exact, pixels)
+        for precision in faster if exact.name == kind else ():
+            engine = open_engine(backbone, kind, precision, root)
+            cosine = mean_cosine(_run_once(engine, pixels), expected)
+            if cosine >= MINIMUM_COSINE:
+                return engine.precision, cosine
+        return "f32", 1.0
+
+    def record() -> Path:
+        return engine_folder(backbone, root).with_suffix(f".{kind}.json")
+
+    return settled(available_precisions(kind), wanted, record, fastest)
+
+
+def settled(
+    available: Sequence[str],
+    wanted: str,
+    record: Callable[[], Path],
+    fastest: Callable[[Sequence[str]], tuple[str, float] | None],
+) -> str:
+    """Return the precision to compute in, tried once and kept.
+
+    Parameters
+    ----------
+    available : sequence of str
+        The machine's, the fastest first; the last is float32.
+    wanted : str
+        "auto", or the precision to take where the machine has it.
+    record : callable
+        Returns the file where what was settled is kept; not asked where nothing need be settled.
+    fastest : callable
+        Returns the first of some precisions that agrees with float32, and its cosine with it; "f32" where none does;
+        None where there is nothing to try them on.
+    """
     if wanted != "auto":
         # A processor without the stored precision computes in float32, which agrees with it.
         return wanted if wanted in available else "f32"
     if len(available) == 1:
         return available[0]
-    record = engine_folder(backbone, root).with_suffix(f".{kind}.json")
+    file = record()
     try:
-        settled = json.loads(record.read_text())["precision"]
-        if settled in available:  # another machine may share the cache
-            return str(settled)
+        kept = json.loads(file.read_text())["precision"]
+        if kept in available:  # another machine may share the cache
+            return str(kept)
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    pixels = _sample(backbone, examples)
-    if pixels is None:
+    found = fastest(available[:-1])
+    if found is None:
         return "f32"
-    exact = open_engine(backbone, kind, "f32", root)
-    expected = _run_once(exact, pixels)
-    precision, agrees = "f32", 1.0
-    for faster in available[:-1] if exact.name == kind else ():
-        engine = open_engine(backbone, kind, faster, root)
-        cosine = mean_cosine(_run_once(engine, pixels), expected)
-        if cosine >= MINIMUM_COSINE:
-            precision, agrees = engine.precision, cosine
-            break
+    precision, agrees = found
     forget_compiled()  # the precisions that were not chosen need not stay in memory
     try:
-        record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(json.dumps({"precision": precision, "cosine": agrees}))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"precision": precision, "cosine": agrees}))
     except OSError:
         pass  # it will be checked again
     return precision
