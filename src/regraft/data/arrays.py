@@ -17,7 +17,7 @@ from regraft.data.modality import of_examples, of_name
 from regraft.errors import DataError
 
 
-def read_arrays(images: Any, labels: Iterable[Any] | None) -> Dataset:
+def read_arrays(images: Any, labels: Iterable[Any] | None, *, learns: bool = True) -> Dataset:
     """Make a dataset of an array, or a list of files, encoded bytes and arrays, and of their labels.
 
     Parameters
@@ -28,6 +28,8 @@ def read_arrays(images: Any, labels: Iterable[Any] | None) -> Dataset:
         and arrays of shape (h, w) or (h, w, 1 or 3 or 4).
     labels : array-like of str or int, of shape (n,)
         None, NaN or an empty text leaves the image out.
+    learns : bool
+        As in `labelled`.
 
     Returns
     -------
@@ -61,6 +63,7 @@ def read_arrays(images: Any, labels: Iterable[Any] | None) -> Dataset:
         name="arrays",
         skipped=[Skipped(names[i], "file not found") for i in sorted(gone)],
         modality=modality,
+        learns=learns,
     )
 
 

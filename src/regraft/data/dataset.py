@@ -66,6 +66,8 @@ class Dataset:
         "train", "val" or "test" for each example; None where the source has no split of its own.
     groups : array of str of shape (n,), optional
         Examples of one group never straddle a split.
+    domain : array of str of shape (n,), optional
+        Where each example is from, such as a camera or a speaker; None where nothing is said of it.
     modality : {"image", "text", "audio"}
     name : str
         A short name for the run: the folder's or file's.
@@ -81,6 +83,7 @@ class Dataset:
     classes: dict[str, tuple[str, ...]]
     split: npt.NDArray[np.str_] | None = None
     groups: npt.NDArray[np.str_] | None = None
+    domain: npt.NDArray[np.str_] | None = None
     modality: str = "image"
     name: str = "data"
     notes: tuple[str, ...] = ()
@@ -122,6 +125,7 @@ class Dataset:
             labels={task: y[index] for task, y in self.labels.items()},
             split=None if self.split is None else self.split[index],
             groups=None if self.groups is None else self.groups[index],
+            domain=None if self.domain is None else self.domain[index],
         )
 
     def part(self, split: str) -> npt.NDArray[np.int64]:

@@ -143,6 +143,8 @@ def find_labels(columns: Columns, asked: str | None, taken: Collection[str | Non
         return named(columns, asked, table, "--label-column")
     free = [column for column in columns if column not in taken]
     by_name = [column for column in free if _plain(column) in _LABEL_NAMES]
+    if len(free) > 1:
+        free = [column for column in free if _plain(column) != "domain"]
     if len(by_name or free) != 1:
         raise _not_obvious("label", columns, table, "--label-column")
     return (by_name or free)[0]

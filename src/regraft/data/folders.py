@@ -14,7 +14,9 @@ from regraft.data.splits import part_of
 from regraft.errors import DataError
 
 
-def read_folder(folder: Path, *, label_from_name: bool = False, modality: str = "image") -> Dataset:
+def read_folder(
+    folder: Path, *, label_from_name: bool = False, modality: str = "image", learns: bool = True
+) -> Dataset:
     """Read a folder of class folders, or of train, val and test folders that hold them.
 
     Parameters
@@ -25,6 +27,8 @@ def read_folder(folder: Path, *, label_from_name: bool = False, modality: str = 
         Take the class from the start of the file name instead, as in `cat.0.jpg`.
     modality : {"image", "text", "audio"}
         Which files are read.
+    learns : bool
+        As in `labelled`.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def read_folder(folder: Path, *, label_from_name: bool = False, modality: str = 
         )
     if label_from_name:
         reading.label_by_name(called)
-    elif len({image.label for image in reading.found}) == 1:
+    elif learns and len({image.label for image in reading.found}) == 1:
         _check_whether_names_tell_more(reading.found)
     reading.note_what_is_not_read(top, list(parts))
     return labelled(
@@ -67,6 +71,7 @@ def read_folder(folder: Path, *, label_from_name: bool = False, modality: str = 
         notes=reading.notes,
         skipped=reading.skipped,
         modality=modality,
+        learns=learns,
     )
 
 

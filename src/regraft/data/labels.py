@@ -43,10 +43,12 @@ def labelled(
     split: Sequence[str] | None = None,
     called: Mapping[str, str] | None = None,
     groups: Sequence[str] | None = None,
+    domain: Sequence[str] | None = None,
     name: str = "data",
     notes: Sequence[str] = (),
     skipped: Sequence[Skipped] = (),
     modality: str = "image",
+    learns: bool = True,
 ) -> Dataset:
     """Build the dataset of labelled examples, and check that something can be learnt from it.
 
@@ -62,8 +64,12 @@ def labelled(
         What the user calls the parts of the split, for messages.
     groups : sequence of str of length n, optional
         Examples of one group never straddle a split.
+    domain : sequence of str of length n, optional
+        Where each example is from.
     name, notes, skipped, modality
         As in `Dataset`.
+    learns : bool
+        Whether it is to be learnt from; else one class is enough, and any part of a split.
 
     Raises
     ------
@@ -87,8 +93,10 @@ def labelled(
     notes = list(notes)
     parts: npt.NDArray[np.str_] | None = None
     if split is not None:
-        parts, note = settle([split[i] for i in kept], called)
-        notes += [note] if note else []
+        of_kept = [split[i] for i in kept]
+        if learns or "train" in of_kept:
+            parts, note = settle(of_kept, called)
+            notes += [note] if note else []
     dataset = Dataset(
         examples=[examples[i] for i in kept],
         names=tuple(names[i] for i in kept),
@@ -96,13 +104,15 @@ def labelled(
         classes={TASK: order},
         split=parts,
         groups=None if groups is None else np.array([groups[i] for i in kept], dtype=np.str_),
+        domain=None if domain is None else np.array([domain[i] for i in kept], dtype=np.str_),
         name=name,
         notes=tuple(notes),
         skipped=tuple(skipped),
         modality=modality,
     )
-    _check_classes(dataset)
-    check_no_group_straddles(dataset)
+    if learns:
+        _check_classes(dataset)
+        check_no_group_straddles(dataset)
     return dataset
 
 

@@ -32,13 +32,15 @@ class _Options:
     column: str | None = None
     label_column: str | None = None
     group_column: str | None = None
+    domain_column: str | None = None
     images: Path | None = None
     label_from_name: bool = False
+    learns: bool = True
 
     def refuse(self, kind: str, *, but: tuple[str, ...] = ()) -> None:
         """Raise if an option was given that means nothing for this kind of source."""
         for option, value in vars(self).items():
-            if value and option not in but:
+            if value and option not in (*but, "learns"):
                 raise UsageError(f"--{option.replace('_', '-')} means nothing for {kind}: leave it out")
 
 
@@ -49,8 +51,10 @@ def read_source(
     column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
+    domain_column: str | None = None,
     images: str | os.PathLike[str] | None = None,
     label_from_name: bool = False,
+    learns: bool = True,
 ) -> Dataset:
     """Recognise labelled images, texts or recordings in whatever form, and read them as a dataset.
 
@@ -63,12 +67,14 @@ def read_source(
         returned as it is.
     labels : array-like of str or int, of shape (n,), optional
         The labels of an array or a list.
-    column, label_column, group_column : str, optional
-        Columns of a table; the first two are guessed where that is obvious.
+    column, label_column, group_column, domain_column : str, optional
+        Columns of a table; the first two are guessed where that is obvious, and the last where it is called domain.
     images : str or Path, optional
         The folder that a table's files are named from.
     label_from_name : bool
         Take the labels from the start of the file names, as in `cat.0.jpg`.
+    learns : bool
+        Whether it is to be learnt from; else one class is enough.
 
     Returns
     -------
@@ -82,7 +88,8 @@ def read_source(
     UsageError
         If an option means nothing for this source.
     """
-    options = _Options(column, label_column, group_column, Path(images) if images else None, label_from_name)
+    folder = Path(images) if images else None
+    options = _Options(column, label_column, group_column, domain_column, folder, label_from_name, learns)
     if isinstance(source, str | os.PathLike):
         if labels is not None:
             raise UsageError(f"labels belong to arrays and lists, and {printable(source)} has its own: leave them out")
@@ -92,7 +99,7 @@ def read_source(
         if labels is not None:
             raise UsageError("a Dataset has its own labels: leave labels out")
         return source
-    return read_arrays(source, labels)
+    return read_arrays(source, labels, learns=learns)
 
 
 def list_examples(source: Any, modality: str | None = None) -> tuple[list[Any], list[str]]:
@@ -178,17 +185,19 @@ def _read_folder(folder: Path, options: _Options) -> Dataset:
             options.refuse("a folder of HDF5 files")
             return replace(read_hdf5(hdf5), name=name)
     options.refuse("a folder without one table beside its files", but=("label_from_name",))
-    return read_folder(folder, label_from_name=options.label_from_name, modality=modality)
+    return read_folder(folder, label_from_name=options.label_from_name, modality=modality, learns=options.learns)
 
 
 def _read_table(table: Path, options: _Options) -> Dataset:
-    options.refuse("a table", but=("column", "label_column", "group_column", "images"))
+    options.refuse("a table", but=("column", "label_column", "group_column", "domain_column", "images"))
     return read_table(
         table,
         column=options.column,
         label_column=options.label_column,
         group_column=options.group_column,
+        domain_column=options.domain_column,
         images=options.images,
+        learns=options.learns,
     )
 
 

@@ -27,7 +27,9 @@ def read_table(
     column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
+    domain_column: str | None = None,
     images: Path | None = None,
+    learns: bool = True,
 ) -> Dataset:
     """Read a table of images, texts or recordings, and their labels.
 
@@ -40,8 +42,12 @@ def read_table(
         obvious.
     group_column : str, optional
         The column of groups: examples of one group never straddle a split.
+    domain_column : str, optional
+        The column that says where each example is from; by default one that is called domain.
     images : Path, optional
         The folder that the files are named from; the table's own by default. Names may lack the extension.
+    learns : bool
+        As in `labelled`.
 
     Returns
     -------
@@ -65,7 +71,12 @@ def read_table(
     if group_column is not None:
         group_column = named(columns, group_column, path, "--group-column")
     split_column = find_split(columns, {column, label_column, group_column})
-    label_column = find_labels(columns, label_column, {column, group_column, split_column}, path)
+    label_column = find_labels(columns, label_column, {column, group_column, split_column, domain_column}, path)
+    if domain_column is not None:
+        domain_column = named(columns, domain_column, path, "--domain-column")
+    else:
+        taken = {column, group_column, split_column, label_column}
+        domain_column = next((name for name in columns if name.strip().lower() == "domain" and name not in taken), None)
     notes += [f"{things} are in column {column!r}, labels in {label_column!r}", *found_notes]
     if split_column is not None:
         notes.append(f"column {split_column!r} says which {things} are for training and which for the test")
@@ -81,11 +92,15 @@ def read_table(
     labels = [printable(label) for label in as_text(columns[label_column])]
     split = [part_of(value) or "" for value in columns[split_column]] if split_column else None
     groups = [printable(value).strip() for value in columns[group_column]] if group_column else None
+    domain = [printable(value).strip() for value in columns[domain_column]] if domain_column else None
 
     missing = "not UTF-8 text; save the table as UTF-8" if finder is None else "file not found"
     empty = "empty text" if finder is None else f"no {NOUNS[modality][0]} is named"
     rows, skipped = _usable_rows(values, names, examples, labels, split, missing, empty)
-    said = [each for each in (labels, split, groups) if each]
+    if domain is not None:
+        skipped += [Skipped(names[row], "empty domain") for row in rows if not domain[row]]
+        rows = [row for row in rows if domain[row]]
+    said = [each for each in (labels, split, groups, domain) if each]
     # The same text twice is for the audit to find; the same file twice is one example.
     kept = rows if finder is None else _without_repeats(rows, examples, said, path, modality)
     if len(kept) < len(rows):
@@ -96,10 +111,12 @@ def read_table(
         [labels[row] for row in kept],
         split=[split[row] for row in kept] if split else None,
         groups=[groups[row] or names[row] for row in kept] if groups else None,
+        domain=[domain[row] for row in kept] if domain else None,
         name=printable(path.stem),
         notes=notes,
         skipped=skipped,
         modality=modality,
+        learns=learns,
     )
 
 
