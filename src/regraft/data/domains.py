@@ -302,7 +302,6 @@ def _all_of(target: Any, modality: str, labelled: Dataset) -> tuple[Sequence[Any
 def target_of(dataset: Dataset, classes: Sequence[str]) -> Target:
     """Return labelled data as a target whose labels only measure."""
     labels = tuple(dataset.class_names[i] for i in dataset.y)
-    place = {name: i for i, name in enumerate(classes)}
     test = dataset.part("test")
     tested = np.ones(len(dataset), bool)
     if len(test):
@@ -311,7 +310,7 @@ def target_of(dataset: Dataset, classes: Sequence[str]) -> Target:
     return Target(
         examples=dataset.examples,
         names=dataset.names,
-        y=np.array([place.get(label, UNLABELLED) for label in labels], np.int64),
+        y=indices_of(labels, classes),
         labels=labels,
         tested=tested,
         modality=dataset.modality,
@@ -319,3 +318,9 @@ def target_of(dataset: Dataset, classes: Sequence[str]) -> Target:
         notes=dataset.notes,
         skipped=dataset.skipped,
     )
+
+
+def indices_of(labels: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the index of each label among the classes; -1 for one that is none of them."""
+    place = {name: i for i, name in enumerate(classes)}
+    return np.array([place.get(label, UNLABELLED) for label in labels], np.int64)

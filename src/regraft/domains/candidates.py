@@ -1,0 +1,327 @@
+"""Which methods are asked for, and all of them tried on the same two domains."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regraft.adaptation import BATCH_NORM, METHODS, NAMES, SOURCE_ONLY, check_method
+from regraft.data.dataset import TASK, Dataset
+from regraft.data.domains import Target
+from regraft.domains.trial import Problem, Trial, try_method
+from regraft.errors import UsageError
+from regraft.features.engines import EngineName
+from regraft.features.extraction import Features, extract
+from regraft.features.streaming import Progress
+from regraft.finetuning.settings import Training
+
+if TYPE_CHECKING:
+    from regraft.backbones.registry import Backbone
+
+DEEP = ("dann", "deep-coral", "mcc", "tent")
+"""Methods that can also train the backbone itself."""
+
+LEAST_EFFECTIVE = 0.1
+"""Share of the source that importance weights leave at least, where they judge and do not teach."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Methods, source-only first.
+    every : bool
+        Whether those that cannot be done here are left out, and not refused: of "auto" and "all".
+    forced : str or None
+        The method that is kept whatever the scores say.
+    """
+
+    names: tuple[str, ...]
+    every: bool
+    forced: str | None
+
+
+def asked_for(method: str, training: Training | None) -> Asked:
+    """Return the methods that `--method` names.
+
+    Raises
+    ------
+    UsageError
+        If one is unknown, or a training is given that none of them has.
+    """
+    if method in ("auto", "all"):
+        if training is not None and method == "auto":
+            raise UsageError(
+                f"What trains the backbone must go with --method {', '.join(DEEP)} or all, not auto, which trains none."
+            )
+        names = NAMES if method == "all" else tuple(name for name, entry in METHODS.items() if entry.auto)
+        return Asked(names, True, None)
+    named = [name.strip() for name in method.split(",") if name.strip()]
+    if not named:
+        raise UsageError(f"--method must be auto, all or some of {', '.join(NAMES)}, not {method!r}.")
+    for name in named:
+        check_method(name)
+    if training is not None and not any(name in DEEP for name in named):
+        raise UsageError(
+            f"What trains the backbone must go with --method {', '.join(DEEP)} or all, not {method}; leave it out."
+        )
+    forced = named[0] if len(named) == 1 else None
+    return Asked(tuple(dict.fromkeys([SOURCE_ONLY, *named])), False, forced)
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """All methods on the same two domains.
+
+    Parameters
+    ----------
+    trials : tuple of Trial
+        Source-only first.
+    problem : Problem
+    source : Dataset
+    target : Target
+    features : (Features, Features)
+        Of the source and of the target.
+    known : int array of shape (q,)
+    asked : Asked
+    backbones : tuple of Backbone
+    notes : tuple of str
+    seed : int
+    """
+
+    trials: tuple[Trial, ...]
+    problem: Problem
+    source: Dataset
+    target: Target
+    features: tuple[Features, Features]
+    known: np.ndarray
+    asked: Asked
+    backbones: tuple[Backbone, ...]
+    notes: tuple[str, ...]
+    seed: int
+
+
+def try_all(
+    asked: Asked,
+    source: Dataset,
+    target: Target,
+    features: tuple[Features, Features],
+    backbones: tuple[Backbone, ...],
+    known: np.ndarray,
+    *,
+    training: Training | None,
+    seed: int,
+    engine: EngineName,
+    progress: Progress | None,
+    announce: Callable[[str], None],
+) -> Tried:
+    """Try all methods that were asked for; those that cannot be done here are left out, with a note, or refused.
+
+    Parameters
+    ----------
+    asked : Asked
+    source : Dataset
+        Readable.
+    target : Target
+        Readable.
+    features : (Features, Features)
+        Of both.
+    backbones : tuple of Backbone
+    known : int array of shape (q,)
+        Positions of the target's examples whose labels may be learnt from.
+    training : Training, optional
+        Trains the backbone.
+    seed : int
+    engine : {"auto", "openvino", "torch"}
+    progress, announce : callables
+
+    Raises
+    ------
+    UsageError
+        If a method that was named cannot be done here.
+    """
+    from threadpoolctl import threadpool_limits
+
+    # These matrices are small: threads of a linear algebra library that wait for each other cost ten times the work.
+    with threadpool_limits(limits=1):
+        problem = pose(source, target, features, known, seed)
+    trials: list[Trial] = []
+    notes: list[str] = []
+    for name in asked.names:
+        reason = _cannot(name, known, problem, backbones)
+        if reason and not asked.every:
+            raise UsageError(f"--method {name} {reason}")
+        if reason:
+            notes += [f"{name} is left out: it {reason}"] if METHODS.get(name) is None or METHODS[name].package else []
+            continue
+        if name == BATCH_NORM:
+            trial = _by_batch_norm(source, target, backbones, problem, features, engine, progress, seed)
+        elif name in DEEP and training is not None:
+            trial = _end_to_end(
+                name, source, target, features, backbones[0], known, problem, training, seed, engine, progress, announce
+            )
+        else:
+            with threadpool_limits(limits=1):
+                trial = try_method(name, problem, backbones, features[1].precisions, features[1].widths)
+        trials.append(trial)
+        announce(f"{name}: {trial.seconds:.1f} s")
+    return Tried(
+        tuple(trials), problem, source, target, features, known, asked, backbones, tuple(notes), seed
+    )
+
+
+def pose(
+    source: Dataset, target: Target, features: tuple[Features, Features], known: np.ndarray, seed: int
+) -> Problem:
+    """Return two domains as a problem: features raised as suits the source, and weights that make it like the target."""
+    from regraft.adaptation.density_ratio import DensityRatio
+    from regraft.heads.logistic import LogisticHead
+    from regraft.heads.scoring import signed_power
+
+    head = LogisticHead(seed=seed).fit(features[0].values, source.y)
+    power, C = head.settings_["power"], head.settings_["C"]
+    X, other = (np.ascontiguousarray(signed_power(each.values, power)) for each in features)
+    weights = DensityRatio(least_effective=LEAST_EFFECTIVE, C=C, seed=seed).fit(X, source.y, other).weights_
+    domains = np.zeros(len(X), np.intp)
+    if source.domain is not None:
+        domains = np.unique(source.domain, return_inverse=True)[1]
+    return Problem(
+        X=X,
+        y=source.y,
+        k=len(source.class_names),
+        target=other,
+        known_rows=known,
+        known_y=target.y[known],
+        domains=domains,
+        power=power,
+        C=C,
+        weights=weights,
+        seed=seed,
+    )
+
+
+def _cannot(name: str, known: np.ndarray, problem: Problem, backbones: Sequence[Backbone]) -> str:
+    """Return why a method cannot be done here, in words that go on from its name; "" where it can."""
+    if name == BATCH_NORM:
+        from regraft.adaptation.batch_norm import has_batch_norm
+
+        without = [each.name for each in backbones if not has_batch_norm(each)]
+        return f"must have a network with batch normalisation, and {without[0]} has none." if without else ""
+    entry = METHODS[name]
+    if entry.labels and not len(known):
+        return "must have some labels of the target to learn from; add --target-labels."
+    if entry.sources and problem.domains.max() == 0:
+        return "must have several sources; give more, or take tradaboost."
+    if entry.package and find_spec(entry.package) is None:
+        return 'must have the package POT, which is not installed; run `pip install "regraft[adapt]"`.'
+    return ""
+
+
+def _by_batch_norm(
+    source: Dataset,
+    target: Target,
+    backbones: tuple[Backbone, ...],
+    problem: Problem,
+    features: tuple[Features, Features],
+    engine: EngineName,
+    progress: Progress | None,
+    seed: int,
+) -> Trial:
+    """Try source-only on features of networks whose batch normalisation has each domain's own statistics."""
+    from threadpoolctl import threadpool_limits
+
+    from regraft.adaptation.batch_norm import adapt_batch_norm
+    from regraft.heads.scoring import signed_power
+
+    begun = time.perf_counter()
+    of_source = tuple(adapt_batch_norm(each, source.examples, source.names, seed=seed) for each in backbones)
+    of_target = tuple(adapt_batch_norm(each, target.examples, target.names, seed=seed) for each in backbones)
+    there = extract(source.examples, source.names, of_source, engine=engine, progress=progress)
+    here = extract(
+        target.examples, target.names, of_target, engine=engine, precisions=there.precisions, progress=progress
+    )
+    X, other = (np.ascontiguousarray(signed_power(each.values, problem.power)) for each in (there, here))
+    with threadpool_limits(limits=1):
+        trial = try_method(
+            SOURCE_ONLY,
+            replace(problem, X=X, target=other),
+            of_target,
+            here.precisions,
+            here.widths,
+            called=BATCH_NORM,
+        )
+    return replace(trial, seconds=time.perf_counter() - begun)
+
+
+def _end_to_end(
+    name: str,
+    source: Dataset,
+    target: Target,
+    features: tuple[Features, Features],
+    backbone: Backbone,
+    known: np.ndarray,
+    problem: Problem,
+    training: Training,
+    seed: int,
+    engine: EngineName,
+    progress: Progress | None,
+    announce: Callable[[str], None],
+) -> Trial:
+    """Try a method that trains the backbone; it cannot go there and back, for that would train it twice."""
+    from regraft.adaptation.base import Known
+    from regraft.adaptation.network_adaptation import adapt_network
+    from regraft.adaptation.selection import scores_of
+
+    method: Any = name
+    found = adapt_network(
+        source,
+        _unlabelled(target, source),
+        backbone,
+        (features[0].values, features[1].values),
+        method=method,
+        known=Known(problem.known_rows, problem.known_y) if len(known) else None,
+        training=training,
+        seed=seed,
+        engine=engine,
+        progress=progress,
+        announce=announce,
+    )
+    rows, said = found.source_held_out
+    nothing = np.zeros((0, problem.k))
+    scores = scores_of(
+        said, problem.y[rows], problem.weights[rows], None, problem.y, nothing, np.zeros(0, np.intp)
+    )
+    return Trial(
+        name=name,
+        backbones=found.backbones,
+        precisions=found.precisions,
+        widths=found.widths,
+        head=found.head,
+        tensors=found.tensors,
+        settings=found.settings,
+        probabilities=found.target_probabilities,
+        source_rows=rows,
+        source_probabilities=said,
+        scores=scores,
+        seconds=found.seconds,
+    )
+
+
+def _unlabelled(target: Target, source: Dataset) -> Dataset:
+    """Return the target as a dataset whose labels say nothing."""
+    return Dataset(
+        examples=target.examples,
+        names=target.names,
+        labels={TASK: np.zeros(len(target), np.int64)},
+        classes=source.classes,
+        modality=target.modality,
+        name=target.name,
+    )

@@ -1,0 +1,224 @@
+"""What comes of the methods that were tried: one chosen, all measured, and what is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from regraft import __version__
+from regraft.adaptation import BATCH_NORM, METHODS
+from regraft.classifier import Classifier
+from regraft.data.dataset import Dataset
+from regraft.data.domains import UNLABELLED
+from regraft.domains.adapted import Adapted, Attempted, Related
+from regraft.domains.candidates import Tried
+from regraft.domains.trial import Trial
+from regraft.errors import DataError
+from regraft.evaluation import metrics
+from regraft.evaluation.intervals import wilson
+from regraft.evaluation.significance import paired_gain
+from regraft.relations.links import Links, read_links
+from regraft.relations.relational import learn_relations, relate
+
+MAPPED = 600
+"""Examples of each domain on the map."""
+
+BATCH_NORM_SUMMARY = "Batch normalisation's statistics re-estimated on each domain"
+
+
+def conclude(
+    tried: Tried,
+    *,
+    links: Path | None,
+    warnings: Sequence[str],
+    notes: Sequence[str],
+    started: float,
+) -> Adapted:
+    """Choose a method without the target's labels, measure all of them, and return what is kept.
+
+    Parameters
+    ----------
+    tried : Tried
+    links : Path, optional
+        A table of pairs of related examples.
+    warnings, notes : sequences of str
+        What has been said already.
+    started : float
+        By `time.perf_counter`.
+
+    Raises
+    ------
+    DataError
+        If the links cannot be read, or join no examples of either domain.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from regraft.adaptation.difference import domain_difference
+    from regraft.adaptation.selection import choose
+
+    source, target, problem = tried.source, tried.target, tried.problem
+    choice = choose({trial.name: trial.scores for trial in tried.trials}, tried.asked.forced)
+    chosen = next(trial for trial in tried.trials if trial.name == choice.name)
+    measured = measured_rows(tried)
+    attempts = tuple(_attempted(trial, tried, measured) for trial in tried.trials)
+    oracle = max(attempts, key=lambda each: each.accuracy or 0.0).name if len(measured) else None
+    related = None if links is None else _related(tried, chosen, links, measured)
+    said = chosen.probabilities.argmax(axis=1)
+    with threadpool_limits(limits=1):
+        difference = domain_difference(
+            problem.X, problem.target, source.y, said, source.class_names, problem.seed
+        )
+    places, of_target, place_classes = _map(tried, said)
+    evaluations = [
+        metrics.evaluate(target.y[measured], trial.probabilities[measured], source.class_names)
+        if len(measured)
+        else None
+        for trial in (chosen, tried.trials[0])
+    ]
+    return Adapted(
+        classifier=_classifier(chosen, source, target),
+        choice=choice,
+        attempts=attempts,
+        evaluation=evaluations[0],
+        source_only=evaluations[1],
+        oracle=oracle,
+        difference=difference,
+        places=places,
+        of_target=of_target,
+        place_classes=place_classes,
+        related=related,
+        probabilities=chosen.probabilities,
+        source=source,
+        target=target,
+        known=tried.known,
+        measured=measured,
+        warnings=tuple(warnings),
+        notes=(*notes, *tried.notes),
+        skipped=source.skipped + target.skipped,
+        backbone="+".join(each.name for each in tried.backbones),
+        seed=tried.seed,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def measured_rows(tried: Tried) -> np.ndarray:
+    """Return the target's examples that are measured on: labelled, of its test part, and not learnt from."""
+    target = tried.target
+    rows = np.flatnonzero(target.tested & (target.y != UNLABELLED))
+    return np.setdiff1d(rows, tried.known)
+
+
+def _attempted(trial: Trial, tried: Tried, measured: np.ndarray) -> Attempted:
+    accuracy = gain = interval = gain_interval = None
+    if len(measured):
+        y = tried.target.y[measured]
+        right = trial.probabilities[measured].argmax(axis=1) == y
+        yardstick = tried.trials[0].probabilities[measured].argmax(axis=1) == y
+        accuracy, interval = float(right.mean()), wilson(int(right.sum()), len(right))
+        gain, gain_interval = paired_gain(right, yardstick)
+    return Attempted(
+        name=trial.name,
+        summary=METHODS[trial.name].summary if trial.name != BATCH_NORM else BATCH_NORM_SUMMARY,
+        scores=trial.scores,
+        accuracy=accuracy,
+        accuracy_ci95=interval,
+        gain=gain,
+        gain_ci95=gain_interval,
+        seconds=trial.seconds,
+        settings=trial.settings,
+    )
+
+
+def _related(tried: Tried, chosen: Trial, path: Path, measured: np.ndarray) -> Related:
+    """Return the chosen method's predictions smoothed over the target's links, as far as the source's teach it."""
+    source, target = tried.source, tried.target
+    n = len(source)
+    names = _told_apart(source, target.names)
+    links = read_links(path, names)
+    of_source, of_target = links.edges.max(axis=1) < n, links.edges.min(axis=1) >= n
+    if not of_source.any() or not of_target.any():
+        which = "source" if not of_source.any() else "target"
+        raise DataError(
+            f"--links must join examples within the source and within the target, but none joins two of the {which}; "
+            "add some, or leave it out."
+        )
+    notes = list(links.notes)
+    across = int(len(links) - of_source.sum() - of_target.sum())
+    if across:
+        notes.append(f"{across:,} links between source and target are not used")
+    inside = np.isin(links.edges, chosen.source_rows).all(axis=1) & of_source
+    place = np.full(n, -1)
+    place[chosen.source_rows] = np.arange(len(chosen.source_rows))
+    relations = learn_relations(
+        _renumbered(links.take(inside), place),
+        source.y[chosen.source_rows],
+        chosen.source_probabilities,
+        source.class_names,
+        tried.seed,
+    )
+    here = links.take(of_target)
+    smoothed, more = relate(
+        relations, Links(here.edges - n, here.kinds, here.kind_names, here.weights), chosen.probabilities
+    )
+    accuracy = without = interval = None
+    if len(measured):
+        y = target.y[measured]
+        after = smoothed[measured].argmax(axis=1) == y
+        before = chosen.probabilities[measured].argmax(axis=1) == y
+        accuracy, without = float(after.mean()), float(before.mean())
+        interval = paired_gain(after, before)[1]
+    return Related(relations, (*notes, *relations.sentences(), *more), smoothed, accuracy, without, interval)
+
+
+def _renumbered(links: Links, place: np.ndarray) -> Links:
+    return Links(place[links.edges], links.kinds, links.kind_names, links.weights)
+
+
+def _told_apart(source: Dataset, of_target: tuple[str, ...]) -> list[str]:
+    """Return the names of both domains' examples; where both use one, with source/ and target/ before it."""
+    if set(source.names) & set(of_target):
+        return [f"source/{name}" for name in source.names] + [f"target/{name}" for name in of_target]
+    return [*source.names, *of_target]
+
+
+def _map(tried: Tried, said: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the plane's places of some examples of both domains, whose they are, and their classes."""
+    from regraft.exploration.projection import project
+
+    rng = np.random.default_rng(tried.seed)
+    problem = tried.problem
+    rows = [
+        np.sort(rng.permutation(len(each))[:MAPPED]) for each in (problem.X, problem.target)
+    ]
+    points = np.concatenate([problem.X[rows[0]], problem.target[rows[1]]])
+    places, _ = project(points, seed=tried.seed)
+    of_target = np.arange(len(points)) >= len(rows[0])
+    return places, of_target, np.concatenate([problem.y[rows[0]], said[rows[1]]])
+
+
+def _classifier(chosen: Trial, source: Dataset, target: object) -> Classifier:
+    """Return the classifier of the chosen method, as it is saved."""
+    return Classifier(
+        classes=source.class_names,
+        backbones=chosen.backbones,
+        precisions=chosen.precisions,
+        widths=chosen.widths,
+        head=chosen.head,
+        tensors=chosen.tensors,
+        settings=chosen.settings,
+        info={
+            "data": source.name,
+            "target": getattr(target, "name", "target"),
+            "images": len(source),
+            "modality": source.modality,
+            "strategy": f"adapt, {chosen.name}",
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "version": __version__,
+        },
+    )
+
+
