@@ -71,3 +71,15 @@ def test_votes_are_counted_by_class_and_smoothed():
 def test_no_rows_give_no_rows(dtype):
     tensors = {"coef": np.eye(2, dtype=np.float32), "intercept": np.zeros(2, np.float32)}
     assert SCORERS["logistic"](np.zeros((0, 2), dtype), tensors, {"power": 1.0}).shape == (0, 2)
+
+
+def test_boosted_by_hand():
+    tensors = {
+        "coef": np.stack([np.eye(2), -np.eye(2)]).astype(np.float32),
+        "intercept": np.array([[0, 1], [0, 0]], np.float32),
+        "votes": np.array([3, 1], np.float32),
+    }
+    proba = SCORERS["boosted"](X, tensors, {})
+    first = 1 / (1 + np.exp([4.0 - 1, -10.0]))
+    np.testing.assert_allclose(proba[:, 1], 0.75 * first + 0.25 / (1 + np.exp([-4.0, 9.0])), rtol=1e-6)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)

@@ -26,3 +26,12 @@ def test_worthless_logits_become_even_odds():
     scale, loss = fit_temperature(logits, np.arange(2000) % 3)
     assert scale < 0.02
     assert loss == pytest.approx(np.log(3), rel=0.01)
+
+
+def test_a_weight_is_as_many_copies():
+    random = np.random.default_rng(0)
+    logits, y, times = random.normal(size=(4000, 3)) * 3, random.integers(0, 3, 4000), random.integers(0, 4, 4000)
+    y[:3000] = logits[:3000].argmax(axis=1)
+    found = fit_temperature(logits, y, times)
+    assert found == pytest.approx(fit_temperature(np.repeat(logits, times, axis=0), np.repeat(y, times)), rel=0.01)
+    assert fit_temperature(logits, y, np.zeros(4000)) == fit_temperature(logits, y)

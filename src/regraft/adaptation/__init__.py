@@ -37,6 +37,8 @@ class MethodEntry:
         Whether it needs some labels of the target.
     sources : bool
         Whether it needs several sources.
+    turns : bool
+        Whether it does the same however the features are turned, so that it can be tried along fewer axes.
     settings : dict
         Parameters of the class.
     package : str or None
@@ -49,6 +51,7 @@ class MethodEntry:
     auto: bool = True
     labels: bool = False
     sources: bool = False
+    turns: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     package: str | None = None
 
@@ -74,41 +77,50 @@ METHODS: dict[str, MethodEntry] = {
         MethodEntry(
             "standardize", f"{_HERE}.standardization:Standardization", "Each domain's own mean and scale taken away"
         ),
-        MethodEntry("coral", f"{_HERE}.coral:Coral", "The source given the target's covariance"),
+        MethodEntry("coral", f"{_HERE}.coral:Coral", "The source given the target's covariance", turns=True),
         MethodEntry(
             "subspace",
             f"{_HERE}.subspace_alignment:SubspaceAlignment",
             "The source's principal axes turned to the target's",
+            turns=True,
         ),
         MethodEntry(
-            "tca", f"{_HERE}.transfer_component:TransferComponents", "Directions in which the domains differ least"
+            "tca",
+            f"{_HERE}.transfer_component:TransferComponents",
+            "Directions in which the domains differ least",
+            turns=True,
         ),
         MethodEntry(
             "optimal-transport",
             f"{_HERE}.optimal_transport:OptimalTransport",
             "The source carried to the target at the least cost, class by class",
+            turns=True,
             package="ot",
         ),
         MethodEntry(
             "density-ratio",
             f"{_HERE}.density_ratio:DensityRatio",
             "Source examples weighted by how like the target's they are",
+            turns=True,
         ),
         MethodEntry(
             "kmm",
             f"{_HERE}.kernel_mean_matching:KernelMeanMatching",
             "Source examples weighted so that both domains have one mean",
+            turns=True,
         ),
         MethodEntry(
             "self-training",
             f"{_HERE}.self_training:SelfTraining",
             "Rounds of learning from the target's surest examples",
+            turns=True,
         ),
         MethodEntry(
             "tradaboost",
             f"{_HERE}.tradaboost:TrAdaBoost",
             "Boosting in which source examples that mislead lose weight",
             labels=True,
+            turns=True,
         ),
         MethodEntry(
             "multi-tradaboost",
@@ -116,6 +128,7 @@ METHODS: dict[str, MethodEntry] = {
             "The same, each round with the source that helps most",
             labels=True,
             sources=True,
+            turns=True,
         ),
         MethodEntry("dann", f"{_HERE}.deep:DomainAdversarial", "Features that no classifier tells apart", auto=False),
         MethodEntry("deep-coral", f"{_HERE}.deep:DeepCoral", "Features of one covariance", auto=False),
@@ -123,7 +136,7 @@ METHODS: dict[str, MethodEntry] = {
             "mcc", f"{_HERE}.deep:MinimumClassConfusion", "Target examples named with little confusion", auto=False
         ),
         MethodEntry(
-            "tent", f"{_HERE}.tent:TestTimeEntropy", "Scales and shifts at which the target is named surely", auto=False
+            "tent", f"{_HERE}.tent:Tent", "Scales and shifts at which the target is named surely", auto=False
         ),
     )
 }

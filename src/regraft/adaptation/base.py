@@ -122,7 +122,9 @@ class Adaptation(ClassifierMixin, BaseEstimator, ABC):
         self.classes_, indices = np.unique(labels, return_inverse=True)
         k = len(self.classes_)
         if k < 2:
-            raise ValueError(f"a classifier needs examples of 2 classes or more, but y has only one class, '{labels[0]}'")
+            raise ValueError(
+                f"a classifier needs examples of 2 classes or more, but y has only one class, '{labels[0]}'"
+            )
         other = features if target is None else check_array(target, dtype=np.float32, order="C")
         if other.shape[1] != features.shape[1]:
             raise ValueError(f"target must have {features.shape[1]} features as X, not {other.shape[1]}")
@@ -141,7 +143,7 @@ class Adaptation(ClassifierMixin, BaseEstimator, ABC):
             return Known(np.zeros(0, np.intp), np.zeros(0, np.intp))
         rows, labels = np.asarray(known[0], np.intp), np.asarray(known[1])
         check_consistent_length(rows, labels)
-        if len(rows) and not (0 <= rows.min() and rows.max() < m):
+        if len(rows) and not (rows.min() >= 0 and rows.max() < m):
             raise ValueError(f"the rows of known must be from 0 to {m - 1}, not {rows.min()} to {rows.max()}")
         strangers = labels[~np.isin(labels, self.classes_)]
         if len(strangers):

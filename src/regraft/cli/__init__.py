@@ -22,6 +22,7 @@ COMMANDS = {
     "learn": "Add a class to a saved classifier from a few images.",
     "forget": "Take a class away from a saved classifier.",
     "adapt": "Learn on one domain to name the examples of another.",
+    "generalize": "Tell how well a domain is named that was never seen.",
     "zeroshot": "Tell classes apart that are only named or described.",
     "evaluate": "Measure a saved classifier on labelled images.",
     "cluster": "Divide images into clusters; no labels are needed.",

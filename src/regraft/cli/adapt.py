@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from regraft.cli.generalize import named_sources
 from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
 from regraft.domains.adapt import adapt
 from regraft.domains.adapted import Adapted
@@ -33,7 +34,9 @@ def _names(context: click.Context, parameter: click.Parameter, text: str | None)
     help="The domains of SOURCE to learn from [default: all others].",
 )
 @option(adapt, "--links", metavar="FILE", help="A table of pairs of related examples, within each domain.")
-@click.option("--unfreeze", metavar="STAGE", help="Train the backbone from this stage up (dann, deep-coral, mcc, tent).")
+@click.option(
+    "--unfreeze", metavar="STAGE", help="Train the backbone from this stage up (dann, deep-coral, mcc, tent)."
+)
 @click.option("--epochs", type=int, help="Of that training.")
 @click.option("--learning-rate", type=float, help="Of that training.")
 @backbone_options(adapt)
@@ -89,13 +92,7 @@ def _sources(data: tuple[str, ...], target_domain: str | None) -> tuple[Any, str
     *sources, target = data
     if len(sources) == 1:
         return sources[0], target
-    named: dict[str, str] = {}
-    for each in sources:
-        stem = Path(each).stem or each
-        named[stem if stem not in named else each] = each
-    if len(named) < len(sources):
-        raise UsageError("Each SOURCE must be given once, but one is there twice; leave it out.")
-    return named, target
+    return named_sources(tuple(sources)), target
 
 
 def _training(unfreeze: str | None, epochs: int | None, learning_rate: float | None) -> Training | None:

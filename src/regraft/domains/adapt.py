@@ -111,9 +111,7 @@ def adapt(
         "images": images,
         "label_from_name": label_from_name,
     }
-    dataset, other = read_pair(
-        source, target, target_domain=target_domain, source_domains=source_domains, **options
-    )
+    dataset, other = read_pair(source, target, target_domain=target_domain, source_domains=source_domains, **options)
     backbones = backbones_of(
         backbone,
         dataset.modality,
@@ -247,4 +245,3 @@ def _seen_target(
     check_skipped(len(target) + len(target.skipped), skipped, skip_unreadable)
     target = replace(target.take(features.index), skipped=skipped)
     return replace(target, y=indices_of(target.labels, source.class_names)), features
-

@@ -13,6 +13,7 @@ import numpy as np
 from regraft.adaptation import BATCH_NORM, METHODS, NAMES, SOURCE_ONLY, check_method
 from regraft.data.dataset import TASK, Dataset
 from regraft.data.domains import Target
+from regraft.domains.principal import principal_axes
 from regraft.domains.trial import Problem, Trial, try_method
 from regraft.errors import UsageError
 from regraft.features.engines import EngineName
@@ -21,6 +22,7 @@ from regraft.features.streaming import Progress
 from regraft.finetuning.settings import Training
 
 if TYPE_CHECKING:
+    from regraft.adaptation.selection import Choice
     from regraft.backbones.registry import Backbone
 
 DEEP = ("dann", "deep-coral", "mcc", "tent")
@@ -108,6 +110,13 @@ class Tried:
     notes: tuple[str, ...]
     seed: int
 
+    def choose(self) -> tuple[Choice, Trial]:
+        """Return which method is kept, by which rule and why, and that method."""
+        from regraft.adaptation.selection import choose
+
+        choice = choose({trial.name: trial.scores for trial in self.trials}, self.asked.forced)
+        return choice, next(trial for trial in self.trials if trial.name == choice.name)
+
 
 def try_all(
     asked: Asked,
@@ -150,6 +159,8 @@ def try_all(
     """
     from threadpoolctl import threadpool_limits
 
+    from regraft.adaptation.selection import with_agreement
+
     # These matrices are small: threads of a linear algebra library that wait for each other cost ten times the work.
     with threadpool_limits(limits=1):
         problem = pose(source, target, features, known, seed)
@@ -173,15 +184,15 @@ def try_all(
                 trial = try_method(name, problem, backbones, features[1].precisions, features[1].widths)
         trials.append(trial)
         announce(f"{name}: {trial.seconds:.1f} s")
-    return Tried(
-        tuple(trials), problem, source, target, features, known, asked, backbones, tuple(notes), seed
+    scores = with_agreement(
+        {trial.name: trial.scores for trial in trials}, {trial.name: trial.probabilities for trial in trials}
     )
+    trials = [replace(trial, scores=scores[trial.name]) for trial in trials]
+    return Tried(tuple(trials), problem, source, target, features, known, asked, backbones, tuple(notes), seed)
 
 
-def pose(
-    source: Dataset, target: Target, features: tuple[Features, Features], known: np.ndarray, seed: int
-) -> Problem:
-    """Return two domains as a problem: features raised as suits the source, and weights that make it like the target."""
+def pose(source: Dataset, target: Target, features: tuple[Features, Features], known: np.ndarray, seed: int) -> Problem:
+    """Return two domains as a problem: features raised as suits the source, and weights to make it like the target."""
     from regraft.adaptation.density_ratio import DensityRatio
     from regraft.heads.logistic import LogisticHead
     from regraft.heads.scoring import signed_power
@@ -189,7 +200,8 @@ def pose(
     head = LogisticHead(seed=seed).fit(features[0].values, source.y)
     power, C = head.settings_["power"], head.settings_["C"]
     X, other = (np.ascontiguousarray(signed_power(each.values, power)) for each in features)
-    weights = DensityRatio(least_effective=LEAST_EFFECTIVE, C=C, seed=seed).fit(X, source.y, other).weights_
+    axes = principal_axes(X, other, seed)
+    weights = DensityRatio(least_effective=LEAST_EFFECTIVE, C=C, seed=seed).fit(axes(X), source.y, axes(other)).weights_
     domains = np.zeros(len(X), np.intp)
     if source.domain is not None:
         domains = np.unique(source.domain, return_inverse=True)[1]
@@ -205,6 +217,7 @@ def pose(
         C=C,
         weights=weights,
         seed=seed,
+        axes=axes,
     )
 
 
@@ -297,7 +310,14 @@ def _end_to_end(
     rows, said = found.source_held_out
     nothing = np.zeros((0, problem.k))
     scores = scores_of(
-        said, problem.y[rows], problem.weights[rows], None, problem.y, nothing, np.zeros(0, np.intp)
+        found.target_probabilities,
+        said,
+        problem.y[rows],
+        problem.weights[rows],
+        None,
+        problem.y,
+        nothing,
+        np.zeros(0, np.intp),
     )
     return Trial(
         name=name,

@@ -58,20 +58,16 @@ def conclude(
     from threadpoolctl import threadpool_limits
 
     from regraft.adaptation.difference import domain_difference
-    from regraft.adaptation.selection import choose
 
     source, target, problem = tried.source, tried.target, tried.problem
-    choice = choose({trial.name: trial.scores for trial in tried.trials}, tried.asked.forced)
-    chosen = next(trial for trial in tried.trials if trial.name == choice.name)
+    choice, chosen = tried.choose()
     measured = measured_rows(tried)
     attempts = tuple(_attempted(trial, tried, measured) for trial in tried.trials)
     oracle = max(attempts, key=lambda each: each.accuracy or 0.0).name if len(measured) else None
     related = None if links is None else _related(tried, chosen, links, measured)
     said = chosen.probabilities.argmax(axis=1)
     with threadpool_limits(limits=1):
-        difference = domain_difference(
-            problem.X, problem.target, source.y, said, source.class_names, problem.seed
-        )
+        difference = domain_difference(problem.X, problem.target, source.y, said, source.class_names, problem.seed)
     places, of_target, place_classes = _map(tried, said)
     evaluations = [
         metrics.evaluate(target.y[measured], trial.probabilities[measured], source.class_names)
@@ -191,9 +187,7 @@ def _map(tried: Tried, said: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
 
     rng = np.random.default_rng(tried.seed)
     problem = tried.problem
-    rows = [
-        np.sort(rng.permutation(len(each))[:MAPPED]) for each in (problem.X, problem.target)
-    ]
+    rows = [np.sort(rng.permutation(len(each))[:MAPPED]) for each in (problem.X, problem.target)]
     points = np.concatenate([problem.X[rows[0]], problem.target[rows[1]]])
     places, _ = project(points, seed=tried.seed)
     of_target = np.arange(len(points)) >= len(rows[0])
@@ -220,5 +214,3 @@ def _classifier(chosen: Trial, source: Dataset, target: object) -> Classifier:
             "version": __version__,
         },
     )
-
-

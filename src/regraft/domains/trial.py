@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from regraft.adaptation import METHODS
+from regraft.domains.principal import Axes
 
 if TYPE_CHECKING:
     from regraft.adaptation.base import Adaptation
@@ -44,6 +45,8 @@ class Problem:
     weights : float array of shape (n,)
         The target's density over the source's.
     seed : int
+    axes : Axes
+        Along which methods are tried that do not care how features are turned.
     """
 
     X: npt.NDArray[np.float32]
@@ -57,6 +60,7 @@ class Problem:
     C: float
     weights: npt.NDArray[np.float64]
     seed: int
+    axes: Axes
 
     @property
     def known(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -133,15 +137,21 @@ def try_method(
     def build() -> Adaptation:
         return entry.build(C=problem.C, seed=problem.seed)
 
+    given, axes = problem, problem.axes
+    if entry.turns:
+        problem = replace(given, X=axes(given.X), target=axes(given.target))
     method = build().fit(problem.X, problem.y, problem.target, known=problem.known, domains=problem.domains)
     head, tensors, settings = method.state()
+    if entry.turns:
+        tensors = axes.fold(tensors)
+        settings = {**settings, "n_features": given.X.shape[1]}
     said = method.predict_proba(problem.target)
     back = None
     if not entry.labels:
         back = circular(build(), problem.X, problem.target, said.argmax(axis=1), problem.k)
     held_out = _left_out(build, problem)
     scores = scores_of(
-        held_out, problem.y, problem.weights, back, problem.y, _known_left_out(build, problem), problem.known_y
+        said, held_out, problem.y, problem.weights, back, problem.y, _known_left_out(build, problem), problem.known_y
     )
     return Trial(
         name=called or name,

@@ -132,8 +132,8 @@ class LogisticHead(Head):
         for fold, (rows, _) in enumerate(pairs):
             train[rows, fold] = True
         offset = self._offset(X, self.settings_.get("alpha", 0.0))
-        weights = _minimize(space, y, int(y.max()) + 1, train, self.settings_["C"], offset=offset)
-        logits = _logits(space.Z, weights) + offset
+        weights = fit_folds(space, y, int(y.max()) + 1, train, self.settings_["C"], offset=offset)
+        logits = fold_logits(space.Z, weights) + offset
         parts = [logits[rows, fold] for fold, (_, rows) in enumerate(pairs)]
         return softmax(np.concatenate(parts) * self.settings_["inverse_temperature"])
 
@@ -152,7 +152,8 @@ class LogisticHead(Head):
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         space = PrincipalSpace(X, choice.power)
         everyone = np.ones((len(y), 1), bool)
-        weights = _minimize(space, y, k, everyone, choice.C, offset=self._offset(X, choice.alpha))
+        offset = self._offset(X, choice.alpha)
+        weights = fit_folds(space, y, k, everyone, choice.C, offset=offset, importance=self._importance(len(y)))
         coef = space.back(weights[:-1, 0]).T * np.float32(choice.scale)
         intercept = weights[-1, 0] * np.float32(choice.scale) - coef @ space.mean
         settings = {"power": choice.power, "C": choice.C, "inverse_temperature": choice.scale}
@@ -161,6 +162,10 @@ class LogisticHead(Head):
     def _offset(self, X: np.ndarray, alpha: float) -> np.ndarray | float:
         """Return what is added to the logits (n, 1, k) before anything is learnt: `alpha` times what is known."""
         return 0.0
+
+    def _importance(self, n: int) -> npt.NDArray[np.float64] | None:
+        """Return how much each of n examples counts (n,); None where all count the same."""
+        return None
 
     def _choose(
         self,
@@ -179,6 +184,8 @@ class LogisticHead(Head):
             # No C can teach a class that the fold has not seen: such examples say nothing about C.
             test[test_rows, fold] = np.isin(y[test_rows], y[np.intersect1d(train_rows, rows)])
         train, test, y = train[rows], test[rows], y[rows]
+        importance = self._importance(len(X))
+        importance = None if importance is None else importance[rows]
         train, test = train[:, test.any(axis=0)], test[:, test.any(axis=0)]
         fallback = min(Cs, key=lambda C: abs(np.log(max(C, 1e-9) / DEFAULT_C)))
         best = _Choice(np.inf, float(self.powers[0]), float(alphas[0]), float(fallback), 1.0)
@@ -192,9 +199,10 @@ class LogisticHead(Head):
                 offset = self._offset(examples, alpha)
                 weights, least, worse = None, np.inf, 0
                 for C in Cs:
-                    weights = _minimize(space, y, k, train, C, weights, offset)
-                    logits = (_logits(space.Z, weights) + offset)[held_out]
-                    scale, loss = fit_temperature(logits, y[held_out[0]])
+                    weights = fit_folds(space, y, k, train, C, weights, offset, importance)
+                    logits = (fold_logits(space.Z, weights) + offset)[held_out]
+                    of_held_out = None if importance is None else importance[held_out[0]]
+                    scale, loss = fit_temperature(logits, y[held_out[0]], of_held_out)
                     if loss < best.loss * (1 - MARGIN):
                         best = _Choice(loss, float(power), float(alpha), float(C), scale)
                     worse = 0 if loss < least * (1 - MARGIN) else worse + 1
@@ -213,13 +221,13 @@ class _Choice:
     scale: float
 
 
-def _logits(Z: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def fold_logits(Z: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return logits (n, folds, k) of weights (r + 1, folds, k), the intercept last."""
     _, folds, k = weights.shape
     return (Z @ weights[:-1].reshape(-1, folds * k)).reshape(len(Z), folds, k) + weights[-1]
 
 
-def _minimize(
+def fit_folds(
     space: PrincipalSpace,
     y: np.ndarray,
     k: int,
@@ -227,17 +235,19 @@ def _minimize(
     C: float,
     start: np.ndarray | None = None,
     offset: np.ndarray | float = 0.0,
+    importance: np.ndarray | None = None,
 ) -> npt.NDArray[np.float32]:
     """Fit one multinomial regression a fold, all together; return weights (r + 1, folds, k).
 
     `train` (n, folds) says who takes part; the intercept is the last row. Logits `offset` (n, 1, k) are there
-    before anything is learnt.
+    before anything is learnt. Each example counts as much as its `importance` (n,) or (n, folds), whose mean is 1.
     """
     n, r = space.Z.shape
     folds = train.shape[1]
     if C == 0:  # an infinite penalty
         return np.zeros((r + 1, folds, k), np.float32)
-    share = (train / train.sum(axis=0)).astype(np.float32)[:, :, None]
+    counted = train if importance is None else train * importance.reshape(n, -1)
+    share = (counted / np.maximum(counted.sum(axis=0), 1e-12)).astype(np.float32)[:, :, None]
     penalty = (space.variance.sum() or 1.0) / (C * train.sum(axis=0))
     # The Hessian is near (p (1 - p) x variance + penalty) along each axis: there the problem is round.
     curvature = 0.2 / k
@@ -250,7 +260,7 @@ def _minimize(
 
     def loss_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
         weights = unit * point.reshape(r + 1, folds, k).astype(np.float32)
-        logits = _logits(space.Z, weights)
+        logits = fold_logits(space.Z, weights)
         logits += offset
         logits -= logits.max(axis=2, keepdims=True)
         of_own = logits[own]

@@ -65,8 +65,20 @@ def logistic(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray
 
 
 @_by_chunks
+def boosted(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
+    """Mean of the softmax of several linear maps, `coef` (T, k, d) and `intercept` (T, k), weighted by `votes` (T,)."""
+    shares = tensors["votes"].astype(np.float64) / tensors["votes"].sum(dtype=np.float64)
+    rounds = zip(tensors["coef"], tensors["intercept"], shares, strict=True)
+    return np.sum([share * softmax(X @ coef.T + intercept) for coef, intercept, share in rounds], axis=0)
+
+
+@_by_chunks
 def mlp(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
-    """Softmax of `layers` linear maps `weight_i` (out, in), `bias_i` (out,) with ReLU between them."""
+    """Softmax of `layers` linear maps `weight_i` (out, in), `bias_i` (out,) with ReLU between them.
+
+    Where `power` is given, features are raised to it first.
+    """
+    X = signed_power(X, settings.get("power", 1.0))
     for layer in range(settings["layers"]):
         if layer:
             X = np.maximum(X, 0)
@@ -197,5 +209,6 @@ SCORERS: dict[str, Scorer] = {
     "source": logistic,
     "zero_shot": zero_shot,
     "generalized": generalized,
+    "boosted": boosted,
 }
 """Name of a head -> the function that scores its state."""

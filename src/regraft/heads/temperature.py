@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 
-def fit_temperature(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def fit_temperature(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, float]:
     """Return the inverse temperature that minimises the log loss of held-out logits.
 
     The labels are smoothed as if one example more had been seen, of every class in equal parts, so that
@@ -19,6 +19,8 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
         Held-out logits.
     y : int array of shape (n,)
         Class indices.
+    weights : array of shape (n,), optional
+        How much each example counts.
 
     Returns
     -------
@@ -35,11 +37,14 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     n = len(y)
     logits = logits - logits.max(axis=1, keepdims=True).astype(np.float64)
     smoothing = 1 / (n + 1)
-    target = (1 - smoothing) * logits[np.arange(n), y].mean() + smoothing * logits.mean()
+    if weights is not None and not weights.sum() > 0:
+        weights = None
+    own = np.average(logits[np.arange(n), y], weights=weights)
+    target = (1 - smoothing) * own + smoothing * np.average(logits.mean(axis=1), weights=weights)
 
     def log_loss(log_scale: float) -> float:
         scale = np.exp(log_scale)
-        return float(logsumexp(scale * logits, axis=1).mean() - scale * target)
+        return float(np.average(logsumexp(scale * logits, axis=1), weights=weights) - scale * target)
 
     best = minimize_scalar(log_loss, bounds=(-5.0, 5.0), method="bounded", options={"xatol": 0.01})
     return float(np.exp(best.x)), float(best.fun)

@@ -154,11 +154,8 @@ class Prepared:
         epochs : int, optional
             Where they are known already.
         """
-        import torch
-
-        from regraft.finetuning import precision
-        from regraft.finetuning.adapters import add_adapters, merge_adapters
-        from regraft.finetuning.batches import train_loader, validation_loader
+        from regraft.finetuning.adapters import merge_adapters
+        from regraft.finetuning.batches import validation_loader
         from regraft.finetuning.training import LAST
         from regraft.finetuning.training import train as train_network
 
@@ -166,18 +163,8 @@ class Prepared:
         if epochs is not None:
             # A schedule of several phases has no fewer than two epochs, even if the first was the best.
             training = replace(training, epochs=max(epochs, 1 if training.schedule == "together" else 2))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.job.seed)
-            network = self._network(train)
-            if training.lora:
-                add_adapters(network, training.lora)
-        batches = train_loader(self._batches(train, plain=False), training.batch_size, self.job.seed)
-        validation = None if val is None else validation_loader(self._batches(val, plain=True), training.batch_size)
-        sample, _ = next(iter(batches))
-        part = network.trained[0] if network.trained else HEAD
-        record = self._folder.with_suffix(f".training-{part}{'' if self.views is not None else '.whole'}.json")
-        settled, form = precision.settle(network, sample, training.precision, record)
-        network = network.to(memory_format=form)
+        network, batches, settled = self.begin(train)
+        validation = None if val is None else validation_loader(self.batches(val, plain=True), training.batch_size)
         folder = None if self.job.folder is None else self.job.folder / _slug(name)
         last = None if self.job.resume is None else self.job.resume / _slug(name) / LAST
         trained: Trained = train_network(
@@ -199,6 +186,27 @@ class Prepared:
         if training.lora:
             merge_adapters(network)
         return network, trained
+
+    def begin(self, train: np.ndarray) -> tuple[TrainedNetwork, DataLoader[Any], str]:
+        """Return a new network, the batches of some images to train it on, and the precision to train it in."""
+        import torch
+
+        from regraft.finetuning import precision
+        from regraft.finetuning.adapters import add_adapters
+        from regraft.finetuning.batches import train_loader
+
+        training = self.training
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.job.seed)
+            network = self._network(train)
+            if training.lora:
+                add_adapters(network, training.lora)
+        batches = train_loader(self.batches(train, plain=False), training.batch_size, self.job.seed)
+        sample, _ = next(iter(batches))
+        part = network.trained[0] if network.trained else HEAD
+        record = self._folder.with_suffix(f".training-{part}{'' if self.views is not None else '.whole'}.json")
+        settled, form = precision.settle(network, sample, training.precision, record)
+        return network.to(memory_format=form), batches, settled
 
     def _network(self, train: np.ndarray) -> TrainedNetwork:
         from regraft.finetuning.head import build_head
@@ -244,7 +252,8 @@ class Prepared:
         tensors, _ = head.state()
         return tensors["coef"], tensors["intercept"]
 
-    def _batches(self, positions: np.ndarray, *, plain: bool) -> Any:
+    def batches(self, positions: np.ndarray, *, plain: bool) -> Any:
+        """Return some images as they are trained on, or `plain`, as a dataset of batches."""
         from regraft.finetuning.batches import CutBatches, ImageBatches, TextBatches
 
         y = self.job.y[positions]
@@ -282,7 +291,7 @@ class Prepared:
 
         network.eval()
         with torch.inference_mode():
-            loader: DataLoader[Any] = validation_loader(self._batches(positions, plain=True), self.training.batch_size)
+            loader: DataLoader[Any] = validation_loader(self.batches(positions, plain=True), self.training.batch_size)
             return torch.cat([network(as_floats(inputs)) for inputs, _ in loader]).float().numpy()
 
     def trainable(self, network: TrainedNetwork) -> int:

@@ -1,0 +1,151 @@
+"""AdaBN: the statistics of batch normalisation are those of the target, and nothing is trained."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regraft.backbones.registry import Backbone
+from regraft.backbones.weights import HeldWeights
+from regraft.data.images import read_bytes
+from regraft.errors import DataError, Unreadable, UsageError
+from regraft.persistence import packed
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH = 32
+
+
+def adapt_batch_norm(
+    backbone: Backbone,
+    examples: Sequence[Any],
+    names: Sequence[str],
+    *,
+    prior: float = 16.0,
+    at_most: int = 500,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Backbone:
+    """Return a backbone whose batch normalisation has the statistics of these examples; no labels are needed.
+
+    A head for it is learnt on the source through the source's own statistics, that is through what this function
+    returns for the source's examples: a head learnt through those that the weights came with would not fit.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    examples : sequence of Path, bytes, array or Row, length n
+        Of the target; those that cannot be read are left out.
+    names : sequence of str, length n
+    prior : float
+        The statistics that the network came with count as so many examples: of n examples, the new ones have the
+        weight n / (n + prior). 0 forgets the old ones.
+    at_most : int
+        Examples that are looked at; of more, so many are drawn.
+    seed : int
+        Shuffles the examples: a batch of one class would have that class taken for the domain.
+    progress : callable, optional
+        Called with (examples done, n).
+
+    Returns
+    -------
+    Backbone
+        With weights of its own, which a saved classifier carries with it.
+
+    Raises
+    ------
+    UsageError
+        If the network has no batch normalisation, or an argument is out of range.
+    DataError
+        If no example can be read.
+
+    References
+    ----------
+    Li et al., Revisiting Batch Normalization For Practical Domain Adaptation, 2016; Schneider et al., Improving
+    robustness against common corruptions by covariate shift adaptation, 2020 (the mix with the source's statistics).
+    """
+    import torch
+
+    from regraft.adaptation.normalization import Statistics
+    from regraft.backbones.stages import batch_norms
+    from regraft.finetuning.head import build_head
+    from regraft.finetuning.network import TrainedNetwork, build_body
+
+    if prior < 0 or at_most < 2:
+        raise UsageError(f"prior must be 0 or more and at_most 2 or more, not prior={prior} and at_most={at_most}.")
+    if backbone.modality == "text":
+        raise _no_batch_norm(backbone)
+    body = build_body(backbone)
+    if next(batch_norms(body), None) is None:
+        raise _no_batch_norm(backbone)
+    chosen = np.random.default_rng(seed).permutation(len(examples))[:at_most]
+    if not len(chosen):
+        raise DataError("Batch-norm statistics must be of an example or more, but there is none; give some.")
+    read = 0
+    with Statistics(body, len(chosen) / (len(chosen) + prior)), torch.inference_mode():
+        for pixels, done in _batches(backbone, [examples[int(i)] for i in chosen]):
+            body(pixels.float())
+            read += done[0]
+            if progress is not None:
+                progress(done[1], len(chosen))
+    if not read:
+        raise DataError(
+            f"Batch-norm statistics must be of examples that can be read, but none of {len(chosen)} can be "
+            f"({names[int(chosen[0])]} among them); mend them, or choose another --method."
+        )
+    network = TrainedNetwork(body, build_head("linear", 1, 2), (), None)
+    return with_weights(backbone, network.backbone_state(backbone.build()), "batch-norm statistics re-estimated here")
+
+
+def with_weights(backbone: Backbone, state: dict[str, np.ndarray], how: str) -> Backbone:
+    """Return a backbone that holds these tensors; `how` says what was done to its weights."""
+    content = packed(state)
+    weights = backbone.weights
+    source = f"{weights.source}, {how}"
+    held = HeldWeights(hashlib.sha256(content).hexdigest(), lambda: content, source, weights.licence, weights.random)
+    return replace(backbone, weights=held)
+
+
+def _no_batch_norm(backbone: Backbone) -> UsageError:
+    return UsageError(
+        f"Batch-norm statistics must be those of a network with batch normalisation, but {backbone.name} has none; "
+        "choose another --method, or another --backbone."
+    )
+
+
+def _batches(backbone: Backbone, examples: Sequence[Any]) -> Iterator[tuple[torch.Tensor, tuple[int, int]]]:
+    """Yield pixels (b, size, size, 3) uint8, how many examples are new in them, and how many are done in all."""
+    import torch
+
+    pictures: list[np.ndarray] = []
+    new = 0
+    for position, example in enumerate(examples):
+        try:
+            pictures += _pictures(backbone, example)
+            new += 1
+        except Unreadable:
+            pass
+        if len(pictures) >= BATCH or (pictures and position + 1 == len(examples)):
+            yield torch.from_numpy(np.stack(pictures)), (new, position + 1)
+            pictures, new = [], 0
+
+
+def _pictures(backbone: Backbone, example: Any) -> list[np.ndarray]:
+    """Return the pixels that a network sees of an image, or of each window of a recording."""
+    raw = read_bytes(example)
+    if backbone.sound is None:
+        return [backbone.pixels(raw)]
+    return [backbone.preprocessing.apply(picture) for picture in backbone.sound.listen(raw)]
+
+
+def has_batch_norm(backbone: Backbone) -> bool:
+    """Return whether a backbone's network has batch normalisation."""
+    from regraft.backbones.stages import batch_norms
+    from regraft.finetuning.network import build_body
+
+    return backbone.modality != "text" and next(batch_norms(build_body(backbone)), None) is not None

@@ -1,0 +1,389 @@
+"""A backbone is trained on a labelled source and an unlabelled target at once, end to end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from regraft.adaptation.base import Known
+from regraft.backbones.registry import Backbone
+from regraft.backbones.stage_names import HEAD
+from regraft.data.dataset import TASK, Dataset
+from regraft.errors import DataError, UsageError
+from regraft.features.engines import EngineName
+from regraft.features.extraction import Features
+from regraft.features.streaming import Progress
+from regraft.finetuning.settings import Training
+from regraft.heads.folds import train_test_pairs
+from regraft.heads.scoring import softmax
+from regraft.result import Epoch
+from regraft.strategies.defaults import default_stage, settled
+from regraft.strategies.job import Job
+from regraft.strategies.parts import trained_parts
+from regraft.strategies.prepared import Prepared
+
+if TYPE_CHECKING:
+    from regraft.finetuning.network import TrainedNetwork
+
+Method = Literal["dann", "deep-coral", "mcc", "tent"]
+
+TRADE_OFF = {"dann": 0.1, "deep-coral": 10.0, "mcc": 0.3, "tent": 0.0}
+"""Weight of each method's objective beside the source's cross-entropy."""
+
+ENTROPY_EPOCHS, ENTROPY_RATE = 5, 1e-3
+
+_NOT_HERE = ("schedule", "mix", "regularize", "strength", "patience", "refit")
+"""Settings of fine-tuning that have no meaning where two domains are trained on."""
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptedNetwork:
+    """A classifier's parts, and what they say of both domains.
+
+    Parameters
+    ----------
+    backbones : tuple of Backbone
+        One, trained.
+    head : str
+        Name in `SCORERS`.
+    tensors, settings : dict
+        The head's state.
+    precisions : tuple of str
+        In which the backbone's features agree with what was trained.
+    widths : tuple of int
+        Columns of the backbone's features.
+    target_probabilities : float array of shape (m, k)
+    source_held_out : (int array of shape (h,), float array of shape (h, k))
+        Positions in the source that were not learnt from, and their probabilities; they set the temperature.
+    history : tuple of Epoch
+        Of the training; losses are those of the held-out part of the source.
+    notes : tuple of str
+        What the user should know.
+    seconds : float
+    """
+
+    backbones: tuple[Backbone, ...]
+    head: str
+    tensors: dict[str, np.ndarray]
+    settings: dict[str, Any]
+    precisions: tuple[str, ...]
+    widths: tuple[int, ...]
+    target_probabilities: npt.NDArray[np.float64]
+    source_held_out: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]
+    history: tuple[Epoch, ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+
+def adapt_network(
+    source: Dataset,
+    target: Dataset,
+    backbone: Backbone,
+    features: tuple[np.ndarray, np.ndarray] | None = None,
+    *,
+    method: Method = "mcc",
+    known: Known | None = None,
+    training: Training | None = None,
+    trade_off: float | None = None,
+    seed: int = 0,
+    engine: EngineName = "auto",
+    progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
+    report: Callable[[Epoch], None] | None = None,
+) -> AdaptedNetwork:
+    """Train a backbone and a linear head by the source's labels and an objective on both domains.
+
+    Parameters
+    ----------
+    source : Dataset
+        Labelled and readable; where it has a split, its training part is learnt from and its validation part held out.
+    target : Dataset
+        Readable; its labels are not looked at.
+    backbone : Backbone
+    features : (float32 array of shape (n, d), float32 array of shape (m, d)), optional
+        The frozen features of both: the head then starts from a probe on them.
+    method : {"dann", "deep-coral", "mcc", "tent"}
+        "tent" trains on the source alone; then statistics, scales and shifts of the normalisation layers are fitted to
+        the target.
+    known : Known, optional
+        Rows of the target whose labels may be learnt from, and their indices among the source's classes.
+    training : Training, optional
+    trade_off : float, optional
+        Weight of the objective; default: `TRADE_OFF`.
+    seed : int
+    engine : {"auto", "openvino", "torch"}
+        For the frozen part.
+    progress : callable, optional
+        Called with (examples done, n) of a pass.
+    announce : callable, optional
+        Called with each sentence about what is done.
+    report : callable, optional
+        Called with each `Epoch` as it ends.
+
+    Returns
+    -------
+    AdaptedNetwork
+
+    Raises
+    ------
+    UsageError
+        If the request is wrong: another method, modality or setting than there is, or nothing that it could train.
+    RegraftError
+        If the training does not converge, or weights are missing.
+
+    References
+    ----------
+    Ganin et al., Domain-Adversarial Training of Neural Networks, 2016; Sun & Saenko, Deep CORAL, 2016; Jin et al.,
+    Minimum Class Confusion, 2020; Wang et al., Tent, 2021.
+    """
+    begun = time.monotonic()
+    training = _checked(source, target, backbone, method, training or Training())
+    known = known or Known(np.zeros(0, np.intp), np.zeros(0, np.intp))
+    weight = TRADE_OFF[method] if trade_off is None else trade_off
+    if weight < 0:
+        raise UsageError(f"trade_off must be 0 or more, not {weight}.")
+    n = len(source)
+    train, held_out = _held_out(source, seed)
+    joined = _joined(source, target, known)
+    job = _job(joined, backbone, features, training, seed, engine, progress, announce, report)
+    rows_of_target = n + np.arange(len(target))
+    labelled = np.concatenate([train, n + known.rows])
+    # Mirror images are left out: whether they help would have to be judged on the source alone.
+    prepared = Prepared(
+        job,
+        backbone,
+        np.concatenate([train, rows_of_target]),
+        np.concatenate([held_out, rows_of_target]),
+        training,
+        flips=training.flips == "on",
+    )
+    network, history = _trained(prepared, job, method, weight, labelled, rows_of_target, held_out)
+    logits = prepared.logits(network, held_out) if len(held_out) else np.zeros((0, len(job.classes)), np.float32)
+    scale = _scale(logits, source.y[held_out])
+    notes = [prepared.note] if prepared.note else []
+    if method == "tent":
+        logits, sentences = _tent(prepared, network, rows_of_target, held_out, logits, seed)
+        notes += sentences
+    tuned, head, tensors, settings = trained_parts(backbone, network, scale)
+    key = "coef" if head == "logistic" else "weight_0"
+    return AdaptedNetwork(
+        backbones=(tuned,),
+        head=head,
+        tensors=tensors,
+        settings=settings,
+        precisions=("f32",),
+        widths=(tensors[key].shape[1],),
+        target_probabilities=softmax(scale * prepared.logits(network, rows_of_target)),
+        source_held_out=(held_out, softmax(scale * logits)),
+        history=history,
+        notes=tuple(notes),
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _checked(source: Dataset, target: Dataset, backbone: Backbone, method: str, training: Training) -> Training:
+    """Return the training, settled, unless something of the request is wrong."""
+    if method not in TRADE_OFF:
+        raise UsageError(f"--method of a network must be one of {', '.join(TRADE_OFF)}, not {method!r}.")
+    if source.modality != target.modality:
+        raise UsageError(
+            f"Source and target must be of one kind, but the source is {source.things} and the target {target.things}."
+        )
+    if not len(target):
+        raise DataError("A target must have an example or more, but it has none; give another one.")
+    odd = [name for name in training.given() if name in _NOT_HERE]
+    if odd:
+        raise UsageError(f"--{odd[0].replace('_', '-')} has no meaning where a network is adapted; leave it out.")
+    training = replace(training, unfreeze=training.unfreeze or default_stage(backbone))
+    if training.unfreeze == HEAD and method != "mcc":
+        raise UsageError(
+            f"--method {method} must have stages of the network to train, not the head alone; "
+            "give another --unfreeze, or --method mcc."
+        )
+    return settled(training, scratch=False, modality=backbone.modality)
+
+
+def _held_out(source: Dataset, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the positions in the source that are learnt from, and a fifth that is not, or its validation part."""
+    train, val = np.asarray(source.part("train"), np.intp), np.asarray(source.part("val"), np.intp)
+    if len(val):
+        return train, val
+    groups = None if source.groups is None else source.groups[train]
+    pairs = train_test_pairs(source.y[train], 5, groups, seed)
+    if not pairs:
+        return train, val
+    learnt, held_out = pairs[0]
+    return train[learnt], train[held_out]
+
+
+def _joined(source: Dataset, target: Dataset, known: Known) -> Dataset:
+    """Return the examples of both; those of the target have no label (-1) but where it is known."""
+    unlabelled = np.full(len(target), -1, np.int64)
+    unlabelled[known.rows] = known.y
+    return Dataset(
+        examples=[*source.examples, *target.examples],
+        names=(*source.names, *target.names),
+        labels={TASK: np.concatenate([source.y, unlabelled])},
+        classes={TASK: source.class_names},
+        modality=source.modality,
+        name=source.name,
+        _keep=(source, target),
+    )
+
+
+def _job(
+    joined: Dataset,
+    backbone: Backbone,
+    features: tuple[np.ndarray, np.ndarray] | None,
+    training: Training,
+    seed: int,
+    engine: EngineName,
+    progress: Progress | None,
+    announce: Callable[[str], None] | None,
+    report: Callable[[Epoch], None] | None,
+) -> Job:
+    found = None
+    if features is not None:
+        values = np.concatenate(features)
+        found = Features(values, np.arange(len(values)), (), ("f32",), (values.shape[1],), engine, 0, 0, 0.0)
+    return Job(
+        dataset=joined,
+        protocol="holdout",
+        backbones=(backbone,),
+        features=found,
+        heads={},
+        head="linear",
+        head_settings={},
+        training=training,
+        seed=seed,
+        engine=engine,
+        progress=progress,
+        announce=announce,
+        report=report,
+    )
+
+
+def _trained(
+    prepared: Prepared,
+    job: Job,
+    method: str,
+    trade_off: float,
+    labelled: np.ndarray,
+    target: np.ndarray,
+    held_out: np.ndarray,
+) -> tuple[TrainedNetwork, tuple[Epoch, ...]]:
+    """Return the network, trained to its last epoch, and its history."""
+    import torch
+
+    from regraft.adaptation.network_training import train_on_domains
+    from regraft.finetuning.adapters import merge_adapters
+    from regraft.finetuning.batches import train_loader, validation_loader
+
+    training = prepared.training
+    network, batches, precision = prepared.begin(labelled)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(job.seed)
+        objective = _objective(method, next(network.head.parameters()).shape[1])
+    size = training.batch_size
+    validation = validation_loader(prepared.batches(held_out, plain=True), size) if len(held_out) else None
+    history = train_on_domains(
+        network,
+        batches,
+        None if objective is None else train_loader(prepared.batches(target, plain=False), size, job.seed + 1),
+        validation,
+        training,
+        len(job.classes),
+        objective,
+        trade_off=trade_off,
+        name=f"{method} from {training.unfreeze}",
+        seed=job.seed,
+        precision=precision,
+        average=training.average,
+        begun=prepared.begun,
+        report=job.report,
+    )
+    if training.lora:
+        merge_adapters(network)
+    return network, history
+
+
+def _objective(method: str, d: int) -> Any:
+    """Return the objective on features (n, d); None for "tent", which looks at the target later."""
+    from regraft.adaptation.deep_coral import CovarianceDistance
+    from regraft.adaptation.domain_adversarial import DomainConfusion
+    from regraft.adaptation.minimum_class_confusion import ClassConfusion
+
+    if method == "dann":
+        return DomainConfusion(d)
+    if method == "deep-coral":
+        return CovarianceDistance()
+    return ClassConfusion() if method == "mcc" else None
+
+
+def _scale(logits: np.ndarray, y: np.ndarray) -> float:
+    from regraft.heads.temperature import fit_temperature
+
+    return fit_temperature(logits, y)[0] if len(y) else 1.0
+
+
+def _tent(
+    prepared: Prepared,
+    network: TrainedNetwork,
+    target: np.ndarray,
+    held_out: np.ndarray,
+    logits: np.ndarray,
+    seed: int,
+) -> tuple[np.ndarray, list[str]]:
+    """Fit the normalisation of the trained stages to the target; return the held-out logits, and what is to be said.
+
+    The source's held-out examples are judged with the source's own statistics.
+    """
+    import torch
+
+    from regraft.adaptation.normalization import Statistics, affine_parameters
+    from regraft.adaptation.test_time_entropy import minimise_entropy
+    from regraft.finetuning.batches import as_floats, train_loader, validation_loader
+
+    parameters = [p for name in network.trained for p in affine_parameters(network.stage(name))]
+    if not parameters:
+        raise UsageError(
+            f"--method tent must have normalisation layers in the trained stages, but {prepared.backbone.name} has "
+            "none there; choose another --method, or a lower --unfreeze."
+        )
+    size = prepared.training.batch_size
+    shuffled = train_loader(prepared.batches(target, plain=True), size, seed)
+    in_order = validation_loader(prepared.batches(target, plain=True), size)
+    statistics = Statistics(torch.nn.ModuleList(network.stage(name) for name in network.trained))
+    of_source = statistics.running()
+
+    def look_at_target() -> None:
+        if statistics.norms and len(target) > 1:
+            with statistics, torch.no_grad():
+                for inputs, _ in shuffled:
+                    network.features(as_floats(inputs))
+
+    run = minimise_entropy(
+        network,
+        parameters,
+        shuffled,
+        in_order,
+        epochs=ENTROPY_EPOCHS,
+        learning_rate=ENTROPY_RATE,
+        seed=seed,
+        before_epoch=look_at_target,
+    )
+    of_target = statistics.running()
+    statistics.put_back(of_source)
+    if len(held_out):
+        logits = prepared.logits(network, held_out)
+    statistics.put_back(of_target)
+    before, after = run.entropies[0], run.entropies[-1]
+    sentences = [f"The entropy of the target's predictions went from {before:.2f} to {after:.2f} nats."]
+    if run.collapsed:
+        sentences.append(f"It ended after {len(run.entropies) - 1} epochs, before classes would have been lost.")
+    return logits, sentences

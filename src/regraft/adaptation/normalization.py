@@ -1,0 +1,82 @@
+"""The normalisation layers of a network: their statistics over many batches, and what they scale and shift by."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from regraft.backbones.stages import batch_norms
+
+
+class Statistics:
+    """Mean and variance of what enters each batch normalisation, over all batches run within its context.
+
+    Within it each layer normalises by what it has seen so far, mixed with what it had, so that the layers above see
+    what they will see in the end.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Set to evaluation mode; has the new statistics when the context ends.
+    weight : float
+        Of what is seen, from 0 to 1; the rest is what the layers had.
+    """
+
+    def __init__(self, network: nn.Module, weight: float = 1.0) -> None:
+        self.network, self.weight = network, weight
+        self.norms: list[Any] = [norm for norm in batch_norms(network) if norm.running_mean is not None]
+        self._seen: dict[int, tuple[int, torch.Tensor, torch.Tensor]] = {}
+        self._hooks: list[Any] = []
+
+    def __enter__(self) -> Self:
+        self.network.eval()
+        self._seen = {}
+        for position, (norm, had) in enumerate(zip(self.norms, self.running(), strict=True)):
+            self._hooks.append(norm.register_forward_pre_hook(self._look(position, *had)))
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+
+    def _look(self, position: int, had_mean: torch.Tensor, had_variance: torch.Tensor) -> Any:
+        def hook(norm: Any, arguments: tuple[torch.Tensor, ...]) -> None:
+            inputs = arguments[0]
+            n = inputs.numel() // inputs.shape[1]
+            others = [axis for axis in range(inputs.ndim) if axis != 1]
+            variance, mean = (found.double() for found in torch.var_mean(inputs, dim=others, correction=0))
+            squares = n * variance
+            if position in self._seen:
+                # Parts are joined as Chan, Golub & LeVeque do (1983): sums of raw squares would lose digits.
+                before, its_mean, its_squares = self._seen[position]
+                apart = mean - its_mean
+                squares = its_squares + squares + apart.square() * (before * n / (before + n))
+                mean = its_mean + apart * (n / (before + n))
+                n += before
+            self._seen[position] = (n, mean, squares)
+            if n > 1:
+                norm.running_mean.copy_(torch.lerp(had_mean.double(), mean, self.weight))
+                norm.running_var.copy_(torch.lerp(had_variance.double(), squares / (n - 1), self.weight))
+
+        return hook
+
+    def running(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return a copy of the mean and the variance (c,) that each layer has."""
+        return [(norm.running_mean.clone(), norm.running_var.clone()) for norm in self.norms]
+
+    def put_back(self, statistics: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Give the layers other means and variances."""
+        with torch.no_grad():
+            for norm, (mean, variance) in zip(self.norms, statistics, strict=True):
+                norm.running_mean.copy_(mean)
+                norm.running_var.copy_(variance)
+
+
+def affine_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """Return what the normalisation layers of a network scale and shift by."""
+    kinds = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
+    norms = [module for module in network.modules() if isinstance(module, kinds)]
+    return [parameter for norm in norms for parameter in norm.parameters(recurse=False)]

@@ -1,0 +1,93 @@
+"""regraft generalize DATA: how well a domain is named that was never seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
+from regraft.domains.generalize import Generalized, generalize
+from regraft.errors import UsageError
+
+
+@click.command("generalize")
+@click.argument("data", nargs=-1, required=True)
+@option(generalize, "--method", metavar="none|auto|NAME,...", help="Adapt to the domain left out, without its labels.")
+@option(
+    generalize,
+    "--head",
+    type=click.Choice(["auto", "prototype", "logistic", "centroid", "knn", "mlp"]),
+    help="What is learnt on the features.",
+)
+@backbone_options(generalize)
+@option(generalize, "--domain-column", metavar="NAME", help="A table's column of domains.")
+@source_options(generalize)
+@option(generalize, "--seed", type=int, help="Of every random choice.")
+@QUIET
+@JSON
+def command(data: tuple[str, ...], quiet: bool, as_json: bool, **settings: Any) -> None:
+    """Leave each domain out in turn, learn on all others, and tell how well it is named.
+
+    DATA are a folder of domain folders with the same class folders, a table with a column called domain, or several
+    such sources, each a domain.
+    """
+    with progress_bar("examples", quiet=quiet or as_json) as progress:
+        found = generalize(
+            _sources(data),
+            progress=progress,
+            announce=None if quiet else lambda sentence: say(sentence, to_stderr=True),
+            **settings,
+        )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _show(found)
+
+
+def _sources(data: tuple[str, ...]) -> Any:
+    if len(data) == 1:
+        return data[0]
+    return named_sources(data)
+
+
+def named_sources(data: tuple[str, ...]) -> dict[str, str]:
+    """Return several sources by name: each by its file's or folder's, or where two share one by its path.
+
+    Raises
+    ------
+    UsageError
+        If one is given twice.
+    """
+    named: dict[str, str] = {}
+    for each in data:
+        stem = Path(each).stem or each
+        named[each if stem in named else stem] = each
+    if len(named) < len(data):
+        raise UsageError("Each source must be given once, but one is there twice; leave it out.")
+    return named
+
+
+def _show(found: Generalized) -> None:
+    adapted = found.adapted is not None
+    header = ["domain left out", found.dataset.things, "accuracy, 95% interval", "had it been seen", "head"]
+    rows = [[*header, *(["adapted", "by"] if adapted else [])]]
+    for each in found.domains:
+        low, high = each.accuracy_ci95
+        row = [
+            each.domain,
+            f"{each.n:,}",
+            f"{each.accuracy:.3f} ({low:.3f} to {high:.3f})",
+            f"{each.seen:.3f}",
+            each.head,
+        ]
+        rows.append([*row, *([f"{each.adapted:.3f}", str(each.method)] if adapted else [])])
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for each in found.domains:
+        if each.unknown:
+            say(f"Left out of {each.domain}, for no other domain has them: {', '.join(each.unknown[:8])}.")
+    for sentence in found.sentences:
+        say(sentence)
