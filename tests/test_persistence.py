@@ -158,8 +158,8 @@ def test_a_zip_without_a_manifest_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_newer_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "m.regraft", {"model.json": manifest(version=5)})
-    with pytest.raises(BundleError, match=r"must have format version 4 or lower, but has 5; install a newer regraft"):
+    path = write_zip(tmp_path / "m.regraft", {"model.json": manifest(version=6)})
+    with pytest.raises(BundleError, match=r"must have format version 5 or lower, but has 6; install a newer regraft"):
         Bundle(path)
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from regraft.comparison import compare as compare
     from regraft.data.dataset import Dataset as Dataset
     from regraft.data.sources import read_source as read_source
+    from regraft.domains.adapt import adapt as adapt
+    from regraft.domains.adapted import Adapted as Adapted
+    from regraft.domains.generalize import generalize as generalize
     from regraft.errors import RegraftError as RegraftError
     from regraft.evaluation.metrics import Evaluation as Evaluation
     from regraft.exploration.active_learning import suggest as suggest
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from regraft.finetuning.settings import Training as Training
     from regraft.growing.forgetting import forget as forget
     from regraft.growing.learning import learn as learn
+    from regraft.multitask.fitting import fit_tasks as fit_tasks
+    from regraft.multitask.model import Tasks as Tasks
     from regraft.pipeline import embed as embed
     from regraft.pipeline import evaluate as evaluate
     from regraft.pipeline import fit as fit
@@ -34,13 +39,16 @@ if TYPE_CHECKING:
     from regraft.zero_shot.zeroshot import zeroshot as zeroshot
 
 _WHERE = {
+    "Adapted": "regraft.domains.adapted",
     "Classifier": "regraft.classifier",
     "Dataset": "regraft.data.dataset",
     "Evaluation": "regraft.evaluation.metrics",
     "Prediction": "regraft.prediction",
     "RegraftError": "regraft.errors",
     "Result": "regraft.result",
+    "Tasks": "regraft.multitask.model",
     "Training": "regraft.finetuning.settings",
+    "adapt": "regraft.domains.adapt",
     "advise": "regraft.transferability.advice",
     "audit": "regraft.auditing.auditing",
     "cluster": "regraft.exploration.clustering",
@@ -49,7 +57,9 @@ _WHERE = {
     "evaluate": "regraft.pipeline",
     "fewshot": "regraft.few_shot.fewshot",
     "fit": "regraft.pipeline",
+    "fit_tasks": "regraft.multitask.fitting",
     "forget": "regraft.growing.forgetting",
+    "generalize": "regraft.domains.generalize",
     "get_backbones": "regraft.backbones.lookup",
     "learn": "regraft.growing.learning",
     "rank": "regraft.transferability.ranking",

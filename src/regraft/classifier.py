@@ -301,6 +301,11 @@ class Classifier:
             If the weights are neither here nor to be had.
         """
         bundle = Bundle(path)
+        if "tasks" in bundle.manifest:
+            raise BundleError(
+                f"{bundle.path.name} must hold a classifier of one task, but holds a model of several; use it with "
+                "`regraft predict`, or load it with regraft.multitask.model.Tasks.load."
+            )
         try:
             classifier = cls._from_bundle(bundle)
             classifier._check()

@@ -26,6 +26,8 @@ from regraft.errors import BundleError
 FORMAT = "regraft"
 VERSION = 4
 """Texts, recordings, and layers below the last."""
+TASKS = 5
+"""Models of several tasks, which are no classifiers."""
 GROWN = 3
 """The version of what the release before reads as well: images, with classes that were learnt after the fit."""
 FITTED_ONLY = 2
@@ -122,9 +124,9 @@ class Bundle:
         manifest = self._json(self._member(MANIFEST, LARGEST_MANIFEST))
         if manifest.get("format") != FORMAT or type(manifest.get("version")) is not int:
             raise self._not_a_bundle("its manifest is of another kind")
-        if manifest["version"] > VERSION:
+        if manifest["version"] > TASKS:
             raise BundleError(
-                f"{self.path.name} must have format version {VERSION} or lower, but has {manifest['version']}; "
+                f"{self.path.name} must have format version {TASKS} or lower, but has {manifest['version']}; "
                 "install a newer regraft (`pip install -U regraft`)."
             )
         return manifest

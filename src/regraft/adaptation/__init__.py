@@ -135,9 +135,7 @@ METHODS: dict[str, MethodEntry] = {
         MethodEntry(
             "mcc", f"{_HERE}.deep:MinimumClassConfusion", "Target examples named with little confusion", auto=False
         ),
-        MethodEntry(
-            "tent", f"{_HERE}.tent:Tent", "Scales and shifts at which the target is named surely", auto=False
-        ),
+        MethodEntry("tent", f"{_HERE}.tent:Tent", "Scales and shifts at which the target is named surely", auto=False),
     )
 }
 """The methods by name; the yardstick first."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from regraft.cli import tasks
 from regraft.cli.options import (
     JSON,
     QUIET,
@@ -24,6 +25,9 @@ from regraft.cli.options import (
 )
 from regraft.cli.training import take_training, training_options
 from regraft.errors import UsageError
+from regraft.multitask.fitting import fit_tasks
+from regraft.multitask.tasks import KIND_NAMES
+from regraft.multitask.weighting import WEIGHTINGS
 from regraft.pipeline import fit
 from regraft.request import SPLITS, STRATEGIES
 from regraft.result import Epoch, Result
@@ -77,6 +81,18 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @option(fit, "--seed", type=int, help="Of every random choice.")
 @source_options(fit)
+@click.option(
+    "--label-columns",
+    metavar="NAME,NAME",
+    help="Several columns of a table: tasks that are learnt together, and each alone.",
+)
+@option(
+    fit_tasks,
+    "--task-kinds",
+    metavar="NAME=KIND,...",
+    help=f"What they are, where it is not what is recognised: {', '.join(KIND_NAMES)}.",
+)
+@option(fit_tasks, "--weighting", type=click.Choice(WEIGHTINGS), help="How the losses of several tasks become one.")
 @training_options()
 @option(fit, "--resume", metavar="DIR", help="Go on with the training that was interrupted in this folder.")
 @click.option("--out", metavar="DIR", help="A new folder for the run [default: runs/NAME-TIME].")
@@ -90,6 +106,10 @@ def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: 
     """
     folder = new_run_folder(Path(data).stem, out)  # refused before the work, not after it
     training = take_training(settings)
+    if settings["label_columns"] is not None:
+        tasks.fit_command(data, out, quiet, as_json, training, settings)
+        return
+    tasks.refuse_several(settings)
     trains = settings["strategy"] != "probe"
     checkpoints = settings["resume"] or (folder.with_name(f"{folder.name}.training") if trains else None)
     noisy = None if quiet else lambda sentence: say(sentence, to_stderr=as_json)

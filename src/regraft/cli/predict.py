@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from functools import partial
 from typing import Any
 
 import click
 
 from regraft.classifier import Classifier, Prediction
 from regraft.cli.options import JSON, QUIET, engine_option, option, print_json, progress_bar, say
+from regraft.cli.tasks import predict_command
 from regraft.data import texts
 from regraft.data.dataset import NOUNS
 from regraft.data.sources import list_examples
 from regraft.errors import DataError, Unreadable, UsageError
+from regraft.multitask.model import holds_tasks
 from regraft.reports import explanations
 from regraft.reports.exhibits import beginning
 from regraft.runs import new_run_folder, whole
@@ -56,15 +59,16 @@ def command(
     """
     if as_csv and as_json:
         raise UsageError("--csv and --json exclude each other; choose one.")
+    if holds_tasks(model):
+        predict_command(model, partial(_given, sources), top, as_csv, as_json, quiet, engine)
+        return
     classifier = Classifier.load(model)
     thing, things = NOUNS[classifier.modality]
-    if sources.count("-") > 1:
-        raise UsageError(f"- stands for the one {thing} on stdin, but it is given more than once.")
     if explain is not None and classifier.modality != "image":
         raise UsageError(f"--explain colours places of images, but this classifier names {things}; leave it out.")
     classifier.check_coverage(coverage)
     folder = None if explain is None else new_run_folder("", explain, "--explain")
-    given: list[Any] = [_stdin(classifier.modality) if source == "-" else source for source in sources]
+    given = _given(sources, classifier.modality)
     with progress_bar("predict", quiet=quiet or len(sources) == 1) as progress:
         predictions = classifier.predict(given, coverage=coverage, engine=engine, progress=progress)
     if folder is not None:
@@ -80,6 +84,13 @@ def command(
         _print(predictions, top, _texts(given) if classifier.modality == "text" else [])
     if any(prediction.error for prediction in predictions):
         raise click.exceptions.Exit(1)
+
+
+def _given(sources: tuple[str, ...], modality: str) -> list[Any]:
+    """Return what the sources stand for: - for what is on stdin."""
+    if sources.count("-") > 1:
+        raise UsageError(f"- stands for the one {NOUNS[modality][0]} on stdin, but it is given more than once.")
+    return [_stdin(modality) if source == "-" else source for source in sources]
 
 
 def _stdin(modality: str) -> Any:
