@@ -69,6 +69,11 @@ METHODS: dict[str, MethodEntry] = {
     for entry in (
         MethodEntry(SOURCE_ONLY, f"{_HERE}.source_only:SourceOnly", "Logistic regression on the source as it is"),
         MethodEntry(
+            "label-shift",
+            f"{_HERE}.label_shift:LabelShift",
+            "The odds corrected for how often each class is in the target",
+        ),
+        MethodEntry(
             "center",
             f"{_HERE}.standardization:Standardization",
             "Each domain's own mean taken away",
@@ -139,6 +144,14 @@ METHODS: dict[str, MethodEntry] = {
     )
 }
 """The methods by name; the yardstick first."""
+
+RULES = {
+    "mixture": "the mean of three ranks: there and back, agreement, information",
+    "circular": "accuracy there and back",
+    "importance-weighted": "importance-weighted validation on the source",
+    "deep-embedded": "deep embedded validation on the source",
+}
+"""By what a method can be chosen without labels of the target."""
 
 BATCH_NORM = "adabn"
 """Batch normalisation's statistics re-estimated on each domain: it changes the features, and not how they are named."""

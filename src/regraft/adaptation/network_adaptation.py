@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.adaptation.base import Known
+from regraft.adaptation.network_data import held_out_of, job_on, joined
+from regraft.adaptation.network_tent import fit_normalisation
 from regraft.backbones.registry import Backbone
 from regraft.backbones.stage_names import HEAD
-from regraft.data.dataset import TASK, Dataset
+from regraft.data.dataset import Dataset
 from regraft.errors import DataError, UsageError
 from regraft.features.engines import EngineName
-from regraft.features.extraction import Features
 from regraft.features.streaming import Progress
 from regraft.finetuning.settings import Training
-from regraft.heads.folds import train_test_pairs
 from regraft.heads.scoring import softmax
 from regraft.result import Epoch
 from regraft.strategies.defaults import default_stage, settled
@@ -34,8 +34,6 @@ Method = Literal["dann", "deep-coral", "mcc", "tent"]
 
 TRADE_OFF = {"dann": 0.1, "deep-coral": 10.0, "mcc": 0.3, "tent": 0.0}
 """Weight of each method's objective beside the source's cross-entropy."""
-
-ENTROPY_EPOCHS, ENTROPY_RATE = 5, 1e-3
 
 _NOT_HERE = ("schedule", "mix", "regularize", "strength", "patience", "refit")
 """Settings of fine-tuning that have no meaning where two domains are trained on."""
@@ -148,9 +146,8 @@ def adapt_network(
     if weight < 0:
         raise UsageError(f"trade_off must be 0 or more, not {weight}.")
     n = len(source)
-    train, held_out = _held_out(source, seed)
-    joined = _joined(source, target, known)
-    job = _job(joined, backbone, features, training, seed, engine, progress, announce, report)
+    train, held_out = held_out_of(source, seed)
+    job = job_on(joined(source, target, known), backbone, features, training, seed, engine, progress, announce, report)
     rows_of_target = n + np.arange(len(target))
     labelled = np.concatenate([train, n + known.rows])
     # Mirror images are left out: whether they help would have to be judged on the source alone.
@@ -167,7 +164,7 @@ def adapt_network(
     scale = _scale(logits, source.y[held_out])
     notes = [prepared.note] if prepared.note else []
     if method == "tent":
-        logits, sentences = _tent(prepared, network, rows_of_target, held_out, logits, seed)
+        logits, sentences = fit_normalisation(prepared, network, rows_of_target, held_out, logits, seed)
         notes += sentences
     tuned, head, tensors, settings = trained_parts(backbone, network, scale)
     key = "coef" if head == "logistic" else "weight_0"
@@ -206,66 +203,6 @@ def _checked(source: Dataset, target: Dataset, backbone: Backbone, method: str, 
             "give another --unfreeze, or --method mcc."
         )
     return settled(training, scratch=False, modality=backbone.modality)
-
-
-def _held_out(source: Dataset, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the positions in the source that are learnt from, and a fifth that is not, or its validation part."""
-    train, val = np.asarray(source.part("train"), np.intp), np.asarray(source.part("val"), np.intp)
-    if len(val):
-        return train, val
-    groups = None if source.groups is None else source.groups[train]
-    pairs = train_test_pairs(source.y[train], 5, groups, seed)
-    if not pairs:
-        return train, val
-    learnt, held_out = pairs[0]
-    return train[learnt], train[held_out]
-
-
-def _joined(source: Dataset, target: Dataset, known: Known) -> Dataset:
-    """Return the examples of both; those of the target have no label (-1) but where it is known."""
-    unlabelled = np.full(len(target), -1, np.int64)
-    unlabelled[known.rows] = known.y
-    return Dataset(
-        examples=[*source.examples, *target.examples],
-        names=(*source.names, *target.names),
-        labels={TASK: np.concatenate([source.y, unlabelled])},
-        classes={TASK: source.class_names},
-        modality=source.modality,
-        name=source.name,
-        _keep=(source, target),
-    )
-
-
-def _job(
-    joined: Dataset,
-    backbone: Backbone,
-    features: tuple[np.ndarray, np.ndarray] | None,
-    training: Training,
-    seed: int,
-    engine: EngineName,
-    progress: Progress | None,
-    announce: Callable[[str], None] | None,
-    report: Callable[[Epoch], None] | None,
-) -> Job:
-    found = None
-    if features is not None:
-        values = np.concatenate(features)
-        found = Features(values, np.arange(len(values)), (), ("f32",), (values.shape[1],), engine, 0, 0, 0.0)
-    return Job(
-        dataset=joined,
-        protocol="holdout",
-        backbones=(backbone,),
-        features=found,
-        heads={},
-        head="linear",
-        head_settings={},
-        training=training,
-        seed=seed,
-        engine=engine,
-        progress=progress,
-        announce=announce,
-        report=report,
-    )
 
 
 def _trained(
@@ -329,61 +266,3 @@ def _scale(logits: np.ndarray, y: np.ndarray) -> float:
     from regraft.heads.temperature import fit_temperature
 
     return fit_temperature(logits, y)[0] if len(y) else 1.0
-
-
-def _tent(
-    prepared: Prepared,
-    network: TrainedNetwork,
-    target: np.ndarray,
-    held_out: np.ndarray,
-    logits: np.ndarray,
-    seed: int,
-) -> tuple[np.ndarray, list[str]]:
-    """Fit the normalisation of the trained stages to the target; return the held-out logits, and what is to be said.
-
-    The source's held-out examples are judged with the source's own statistics.
-    """
-    import torch
-
-    from regraft.adaptation.normalization import Statistics, affine_parameters
-    from regraft.adaptation.test_time_entropy import minimise_entropy
-    from regraft.finetuning.batches import as_floats, train_loader, validation_loader
-
-    parameters = [p for name in network.trained for p in affine_parameters(network.stage(name))]
-    if not parameters:
-        raise UsageError(
-            f"--method tent must have normalisation layers in the trained stages, but {prepared.backbone.name} has "
-            "none there; choose another --method, or a lower --unfreeze."
-        )
-    size = prepared.training.batch_size
-    shuffled = train_loader(prepared.batches(target, plain=True), size, seed)
-    in_order = validation_loader(prepared.batches(target, plain=True), size)
-    statistics = Statistics(torch.nn.ModuleList(network.stage(name) for name in network.trained))
-    of_source = statistics.running()
-
-    def look_at_target() -> None:
-        if statistics.norms and len(target) > 1:
-            with statistics, torch.no_grad():
-                for inputs, _ in shuffled:
-                    network.features(as_floats(inputs))
-
-    run = minimise_entropy(
-        network,
-        parameters,
-        shuffled,
-        in_order,
-        epochs=ENTROPY_EPOCHS,
-        learning_rate=ENTROPY_RATE,
-        seed=seed,
-        before_epoch=look_at_target,
-    )
-    of_target = statistics.running()
-    statistics.put_back(of_source)
-    if len(held_out):
-        logits = prepared.logits(network, held_out)
-    statistics.put_back(of_target)
-    before, after = run.entropies[0], run.entropies[-1]
-    sentences = [f"The entropy of the target's predictions went from {before:.2f} to {after:.2f} nats."]
-    if run.collapsed:
-        sentences.append(f"It ended after {len(run.entropies) - 1} epochs, before classes would have been lost.")
-    return logits, sentences

@@ -23,7 +23,7 @@ from regraft.finetuning.batches import as_floats
 from regraft.finetuning.module import Diverged, FineTuning
 from regraft.finetuning.schedules import phases
 from regraft.finetuning.settings import Training
-from regraft.finetuning.training import _quiet_trainer
+from regraft.finetuning.training import quiet_trainer
 from regraft.result import Epoch
 
 OBJECTIVE = "objective"
@@ -188,7 +188,7 @@ def fit_quietly(
     RegraftError
         If the training does not converge.
     """
-    trainer = _quiet_trainer(
+    trainer = quiet_trainer(
         callbacks=list(callbacks),
         max_epochs=epochs,
         precision="bf16-mixed" if precision == "bf16" else "32-true",

@@ -8,10 +8,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
-from regraft.adaptation import SOURCE_ONLY
+from regraft.adaptation import RULES, SOURCE_ONLY
 from regraft.adaptation.deep_embedded_validation import deep_embedded
 from regraft.adaptation.importance_weighted_validation import importance_weighted
+from regraft.adaptation.shift import Shift
+
+PROPORTIONS = ("label-shift",)
+"""Methods for the same classes in other proportions."""
 
 Proba = npt.NDArray[np.float64]
 
@@ -98,8 +103,11 @@ def scores_of(
 
 
 def with_agreement(scores: Mapping[str, Scores], said: Mapping[str, Proba]) -> dict[str, Scores]:
-    """Return the scores with each method's agreement with the mean of all methods' probabilities (m, k)."""
-    together = np.mean(list(said.values()), axis=0).argmax(axis=1)
+    """Return the scores with each method's agreement with the mean of all methods' probabilities (m, k).
+
+    Methods for other proportions are not asked: where classes have moved they are wrong together.
+    """
+    together = np.mean([own for name, own in said.items() if name not in PROPORTIONS], axis=0).argmax(axis=1)
     return {
         name: replace(own, agreement=float(np.mean(said[name].argmax(axis=1) == together)))
         for name, own in scores.items()
@@ -138,9 +146,91 @@ class Choice:
     fell_back: bool
 
 
-def choose(scores: Mapping[str, Scores], forced: str | None = None) -> Choice:
-    """Return the method to keep (provisional)."""
+def choose(scores: Mapping[str, Scores], shift: Shift, *, rule: str = "mixture", forced: str | None = None) -> Choice:
+    """Return the method to keep, without the target's labels.
+
+    Where the target looks like the source's classes in other proportions, what makes the domains alike would carry
+    examples from class to class: what corrects for proportions is kept then, and else it is no candidate. Where some of
+    the target's labels may be learnt from, accuracy on these, each left out, chooses, and the rule among equals.
+
+    Parameters
+    ----------
+    scores : mapping of str to Scores
+        Source-only first.
+    shift : Shift
+    rule : str
+        One of `RULES`.
+    forced : str, optional
+        The method that was asked for.
+
+    References
+    ----------
+    Zhao et al., On Learning Invariant Representations for Domain Adaptation, 2019 (why other proportions forbid it).
+    """
+    told = scores[SOURCE_ONLY].known is not None
+    by = "accuracy on the target's known labels, each left out; among equals, " if told else ""
+    words = f"Chosen by {by}{RULES[rule]}; never by the labels that measure."
     if forced is not None:
-        return Choice(forced, "asked for", f"{forced} was asked for.", False)
-    best = max(scores, key=lambda name: scores[name].circular or 0)
-    return Choice(best, "circular", f"{best} by circular validation.", best == SOURCE_ONLY)
+        return Choice(forced, "Nothing was chosen: one method was asked for.", _forced(forced, scores, shift), False)
+    mixed = shift.is_mixed and not told
+    able = {name: own for name, own in scores.items() if name == SOURCE_ONLY or told or (name in PROPORTIONS) == mixed}
+    if mixed:
+        return _of_mixed(able, shift, words)
+    points = _points(able, rule)
+    if told:
+        points = {name: (own.known or 0.0) + 1e-3 * _unit(points)[name] for name, own in able.items()}
+    best = max(able, key=lambda name: points[name])
+    if best == SOURCE_ONLY or points[best] <= points[SOURCE_ONLY]:
+        return Choice(SOURCE_ONLY, words, "Source-only is kept: no method scores better than it.", True)
+    return Choice(
+        best, words, f"{best} is kept: of {len(able)} methods it scores best without the target's labels.", False
+    )
+
+
+def _points(scores: Mapping[str, Scores], rule: str) -> dict[str, float]:
+    """Return what a rule gives each method; more is better."""
+    if rule == "importance-weighted":
+        return {name: own.importance_weighted for name, own in scores.items()}
+    if rule == "deep-embedded":
+        return {name: -own.deep_embedded for name, own in scores.items()}
+    if rule == "circular":
+        return {name: -1.0 if own.circular is None else own.circular for name, own in scores.items()}
+    columns = [
+        [-1.0 if own.circular is None else own.circular for own in scores.values()],
+        [0.0 if own.agreement is None else own.agreement for own in scores.values()],
+        [own.information for own in scores.values()],
+    ]
+    ranks = np.mean([rankdata(column) for column in columns], axis=0)
+    return dict(zip(scores, map(float, ranks), strict=True))
+
+
+def _unit(points: Mapping[str, float]) -> dict[str, float]:
+    """Return points from 0 to 1."""
+    low, high = min(points.values()), max(points.values())
+    return {name: (value - low) / (high - low) if high > low else 0.0 for name, value in points.items()}
+
+
+def _of_mixed(able: Mapping[str, Scores], shift: Shift, words: str) -> Choice:
+    """Return the choice where only the proportions of the classes seem to differ."""
+    why = (
+        "The target looks like the source's classes in other proportions "
+        f"(by {shift.apart:.0%}), so that no method which makes the domains alike was considered"
+    )
+    corrected = next((name for name in PROPORTIONS if name in able), None)
+    if corrected is not None:
+        return Choice(corrected, words, f"{why}: {corrected} is kept, which corrects for them.", False)
+    return Choice(SOURCE_ONLY, words, f"{why}: source-only is kept.", True)
+
+
+def _forced(name: str, scores: Mapping[str, Scores], shift: Shift) -> str:
+    """Return what there is to say of a method that was asked for."""
+    said = f"{name} was asked for, and is kept."
+    if shift.is_mixed and name not in (SOURCE_ONLY, *PROPORTIONS):
+        return (
+            f"{said} Beware: the target looks like the source's classes in other proportions, where methods that make "
+            "the domains alike do harm."
+        )
+    own, plain = scores[name].circular, scores[SOURCE_ONLY].circular
+    if own is not None and plain is not None and own < plain:
+        return f"{said} Beware: there and back it names {own:.3f} of the source rightly, and source-only {plain:.3f}."
+    return said

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from regraft.adaptation import RULES
 from regraft.cli.generalize import named_sources
 from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
 from regraft.domains.adapt import adapt
@@ -24,6 +25,7 @@ def _names(context: click.Context, parameter: click.Parameter, text: str | None)
 @click.command("adapt")
 @click.argument("data", nargs=-1, required=True, metavar="SOURCE... TARGET")
 @option(adapt, "--method", metavar="auto|all|NAME,...", help="auto, all, or methods by name; one alone is kept.")
+@option(adapt, "--choose-by", type=click.Choice(list(RULES)), help="By what a method is chosen without labels.")
 @option(adapt, "--target-labels", type=int, metavar="K", help="Learn from so many of the target's labels a class.")
 @option(adapt, "--target-domain", metavar="NAME", help="The domain of SOURCE that is the target, instead of TARGET.")
 @option(
@@ -104,7 +106,7 @@ def _training(unfreeze: str | None, epochs: int | None, learning_rate: float | N
 
 def _show(adapted: Adapted, folder: Path) -> None:
     measured = bool(len(adapted.measured))
-    header = ["method", *(["accuracy, 95% interval"] if measured else []), "there and back", "held out", ""]
+    header = ["method", *(["accuracy, 95% interval"] if measured else []), "there and back", "agreement", "nats", ""]
     rows = [header]
     for each in adapted.attempts:
         marks = [
@@ -115,7 +117,8 @@ def _show(adapted: Adapted, folder: Path) -> None:
         if each.accuracy is not None and each.accuracy_ci95 is not None:
             figure = [f"{each.accuracy:.3f} ({each.accuracy_ci95[0]:.3f} to {each.accuracy_ci95[1]:.3f})"]
         back = "–" if each.scores.circular is None else f"{each.scores.circular:.3f}"
-        rows.append([each.name, *figure, back, f"{each.scores.importance_weighted:.3f}", ", ".join(marks)])
+        agreement = "–" if each.scores.agreement is None else f"{each.scores.agreement:.3f}"
+        rows.append([each.name, *figure, back, agreement, f"{each.scores.information:.3f}", ", ".join(marks)])
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

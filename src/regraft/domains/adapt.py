@@ -15,7 +15,7 @@ from regraft.backbones.preprocessing import Pixels, Resize
 from regraft.data.dataset import Dataset
 from regraft.data.domains import Target, indices_of, with_classes_present
 from regraft.domains.adapted import Adapted
-from regraft.domains.candidates import asked_for, try_all
+from regraft.domains.candidates import asked_for, check_rule, try_all
 from regraft.domains.outcome import conclude
 from regraft.domains.pair import check_pair, draw_known, read_pair
 from regraft.errors import UsageError
@@ -36,6 +36,7 @@ def adapt(
     target: Any = None,
     *,
     method: str = "auto",
+    choose_by: str = "mixture",
     target_labels: int | None = None,
     target_domain: str | None = None,
     source_domains: Sequence[str] | None = None,
@@ -71,6 +72,8 @@ def adapt(
     method : str
         "auto" tries those that are quick and keeps one, or source-only; "all" tries all there are, and chooses in the
         same way; or names joined by commas: one alone is kept whatever the scores say.
+    choose_by : {"mixture", "circular", "importance-weighted", "deep-embedded"}
+        By what a method is chosen without the target's labels; in no case by those that measure.
     target_labels : int, optional
         Labels a class of the target that are learnt from, drawn at random; the others measure.
     target_domain : str, optional
@@ -103,6 +106,7 @@ def adapt(
     say = announce or (lambda sentence: None)
     if seed < 0:
         raise UsageError(f"--seed must be 0 or above, not {seed}.")
+    check_rule(choose_by)
     asked = asked_for(method, training)
     options = {
         "column": column,
@@ -149,6 +153,7 @@ def adapt(
     )
     return conclude(
         tried,
+        rule=choose_by,
         links=None if links is None else Path(links),
         warnings=warnings,
         notes=[*notes, *of_source.notes],

@@ -15,6 +15,7 @@ from regraft.evaluation.metrics import Evaluation
 if TYPE_CHECKING:
     from regraft.adaptation.difference import DomainDifference
     from regraft.adaptation.selection import Choice, Scores
+    from regraft.adaptation.shift import Shift
     from regraft.relations.relational import Relations
 
 
@@ -114,6 +115,8 @@ class Adapted:
     oracle : str or None
         The method that those labels would have chosen: nothing was chosen by them.
     difference : DomainDifference
+    shift : Shift
+        Whether classes have moved, or are in other proportions.
     places : float array of shape (n, 2)
         A map of some examples of both domains.
     of_target : bool array of shape (n,)
@@ -144,6 +147,7 @@ class Adapted:
     source_only: Evaluation | None
     oracle: str | None
     difference: DomainDifference
+    shift: Shift
     places: np.ndarray
     of_target: np.ndarray
     place_classes: np.ndarray
@@ -214,6 +218,7 @@ class Adapted:
             "why": self.choice.sentence,
             "methods": [each.to_dict() for each in self.attempts],
             "difference": self.difference.to_dict(),
+            "shift": self.shift.to_dict(),
             "links": None if self.related is None else self.related.to_dict(),
             "classes": list(self.classifier.classes),
             "source": {"name": self.source.name, "n": len(self.source), "domains": self.source_domains},

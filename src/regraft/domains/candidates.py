@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regraft.adaptation import BATCH_NORM, METHODS, NAMES, SOURCE_ONLY, check_method
+from regraft.adaptation import BATCH_NORM, METHODS, NAMES, RULES, SOURCE_ONLY, check_method
 from regraft.data.dataset import TASK, Dataset
 from regraft.data.domains import Target
 from regraft.domains.principal import principal_axes
@@ -23,6 +24,7 @@ from regraft.finetuning.settings import Training
 
 if TYPE_CHECKING:
     from regraft.adaptation.selection import Choice
+    from regraft.adaptation.shift import Shift
     from regraft.backbones.registry import Backbone
 
 DEEP = ("dann", "deep-coral", "mcc", "tent")
@@ -79,6 +81,12 @@ def asked_for(method: str, training: Training | None) -> Asked:
     return Asked(tuple(dict.fromkeys([SOURCE_ONLY, *named])), False, forced)
 
 
+def check_rule(rule: str) -> None:
+    """Raise UsageError unless methods can be chosen by a rule."""
+    if rule not in RULES:
+        raise UsageError(f"--choose-by must be one of {', '.join(RULES)}, not {rule!r}.")
+
+
 @dataclass(frozen=True, eq=False)
 class Tried:
     """All methods on the same two domains.
@@ -110,11 +118,20 @@ class Tried:
     notes: tuple[str, ...]
     seed: int
 
-    def choose(self) -> tuple[Choice, Trial]:
+    @cached_property
+    def shift(self) -> Shift:
+        """Whether the target is the source's classes moved, or in other proportions."""
+        from regraft.adaptation.shift import shift_of
+
+        plain = self.trials[0]
+        return shift_of(plain.source_probabilities, self.problem.y[plain.source_rows], plain.probabilities)
+
+    def choose(self, rule: str) -> tuple[Choice, Trial]:
         """Return which method is kept, by which rule and why, and that method."""
         from regraft.adaptation.selection import choose
 
-        choice = choose({trial.name: trial.scores for trial in self.trials}, self.asked.forced)
+        scores = {trial.name: trial.scores for trial in self.trials}
+        choice = choose(scores, self.shift, rule=rule, forced=self.asked.forced)
         return choice, next(trial for trial in self.trials if trial.name == choice.name)
 
 

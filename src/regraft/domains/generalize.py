@@ -368,7 +368,7 @@ def _with_adaptation(
         progress=None,
         announce=lambda sentence: None,
     )
-    choice, trial = tried.choose()
+    choice, trial = tried.choose("mixture")
     known = target.y >= 0
     right = trial.probabilities[known].argmax(axis=1) == target.y[known]
     return replace(

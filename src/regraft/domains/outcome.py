@@ -33,6 +33,7 @@ BATCH_NORM_SUMMARY = "Batch normalisation's statistics re-estimated on each doma
 def conclude(
     tried: Tried,
     *,
+    rule: str,
     links: Path | None,
     warnings: Sequence[str],
     notes: Sequence[str],
@@ -43,6 +44,8 @@ def conclude(
     Parameters
     ----------
     tried : Tried
+    rule : str
+        By what to choose.
     links : Path, optional
         A table of pairs of related examples.
     warnings, notes : sequences of str
@@ -60,7 +63,7 @@ def conclude(
     from regraft.adaptation.difference import domain_difference
 
     source, target, problem = tried.source, tried.target, tried.problem
-    choice, chosen = tried.choose()
+    choice, chosen = tried.choose(rule)
     measured = measured_rows(tried)
     attempts = tuple(_attempted(trial, tried, measured) for trial in tried.trials)
     oracle = max(attempts, key=lambda each: each.accuracy or 0.0).name if len(measured) else None
@@ -83,6 +86,7 @@ def conclude(
         source_only=evaluations[1],
         oracle=oracle,
         difference=difference,
+        shift=tried.shift,
         places=places,
         of_target=of_target,
         place_classes=place_classes,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-AXES = 512
+AXES = 1000
 """Axes that are kept at most.
 
 Of 2,400 and 2,560 features of 5 pairs of domains they kept 95% to 98% of the variance; correlation alignment,

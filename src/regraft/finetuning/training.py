@@ -166,7 +166,7 @@ def _fit(
     if training.average:
         steps = (training.epochs or 1) * module.steps
         callbacks.insert(0, EMAWeightAveraging(decay=min(0.999, max(0.5, 1 - 10 / steps))))
-    trainer = _quiet_trainer(
+    trainer = quiet_trainer(
         callbacks=callbacks,
         max_epochs=training.epochs,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
@@ -202,7 +202,7 @@ def _fit(
     return note
 
 
-def _quiet_trainer(**settings: Any) -> pl.Trainer:
+def quiet_trainer(**settings: Any) -> pl.Trainer:
     """Return a trainer that prints nothing: what is to be said is said by `report`."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
