@@ -146,7 +146,7 @@ METHODS: dict[str, MethodEntry] = {
 """The methods by name; the yardstick first."""
 
 RULES = {
-    "mixture": "the mean of three ranks: there and back, agreement, information",
+    "mixture": "the mean of four views: there and back, agreement, information, the weighted source",
     "circular": "accuracy there and back",
     "importance-weighted": "importance-weighted validation on the source",
     "deep-embedded": "deep embedded validation on the source",

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from regraft.adaptation import RULES, SOURCE_ONLY
 from regraft.adaptation.deep_embedded_validation import deep_embedded
@@ -17,6 +16,9 @@ from regraft.adaptation.shift import Shift
 
 PROPORTIONS = ("label-shift",)
 """Methods for the same classes in other proportions."""
+
+HALF = 0.5
+"""A method that names fewer of the target as all methods together do is not supported by the others."""
 
 Proba = npt.NDArray[np.float64]
 
@@ -37,7 +39,8 @@ class Scores:
     deep_embedded : float
         Log loss on the same, with a control variate; lower is better.
     information : float
-        Of the names about the target's examples, in nats: high where each is named surely and all classes are named.
+        Of the names about the target's examples, as a share of the most that so many classes can carry: high where
+        each is named surely and all classes are named.
     known : float or None
         Accuracy on those target labels that may be learnt from, each left out; None where there are none.
     agreement : float or None
@@ -58,9 +61,19 @@ class Scores:
     known: float | None
     agreement: float | None = None
 
+    @property
+    def mixture(self) -> float:
+        """The mean of four views from 0 to 1: there and back, agreement, information, the weighted source.
+
+        The last is itself the mean of two: accuracy, and the geometric mean of the truth's probability (the exponential
+        of minus the deep embedded risk). A view that is missing counts nothing.
+        """
+        source = (self.importance_weighted + float(np.exp(-max(self.deep_embedded, 0.0)))) / 2
+        return ((self.circular or 0.0) + (self.agreement or 0.0) + self.information + source) / 4
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return dict(vars(self))
+        return {**vars(self), "mixture": self.mixture}
 
 
 def scores_of(
@@ -97,7 +110,7 @@ def scores_of(
         circular=None if back is None else float(_judged(back, back_y)[0].mean()),
         importance_weighted=importance_weighted(right, weights),
         deep_embedded=deep_embedded(losses, weights),
-        information=float(_entropy(said.mean(axis=0, keepdims=True))[0] - _entropy(said).mean()),
+        information=_information(said),
         known=float(_judged(known_probabilities, known_y)[0].mean()) if len(known_y) else None,
     )
 
@@ -112,6 +125,12 @@ def with_agreement(scores: Mapping[str, Scores], said: Mapping[str, Proba]) -> d
         name: replace(own, agreement=float(np.mean(said[name].argmax(axis=1) == together)))
         for name, own in scores.items()
     }
+
+
+def _information(said: Proba) -> float:
+    """Return the mutual information of examples and names, as a share of the logarithm of the number of classes."""
+    nats = _entropy(said.mean(axis=0, keepdims=True))[0] - _entropy(said).mean()
+    return float(nats / np.log(said.shape[1]))
 
 
 def _entropy(proba: Proba) -> npt.NDArray[np.float64]:
@@ -151,7 +170,8 @@ def choose(scores: Mapping[str, Scores], shift: Shift, *, rule: str = "mixture",
 
     Where the target looks like the source's classes in other proportions, what makes the domains alike would carry
     examples from class to class: what corrects for proportions is kept then, and else it is no candidate. Where some of
-    the target's labels may be learnt from, accuracy on these, each left out, chooses, and the rule among equals.
+    the target's labels may be learnt from, accuracy on these, each left out, chooses, and the rule among equals. A
+    method that most others contradict is none to choose either.
 
     Parameters
     ----------
@@ -173,7 +193,11 @@ def choose(scores: Mapping[str, Scores], shift: Shift, *, rule: str = "mixture",
     if forced is not None:
         return Choice(forced, "Nothing was chosen: one method was asked for.", _forced(forced, scores, shift), False)
     mixed = shift.is_mixed and not told
-    able = {name: own for name, own in scores.items() if name == SOURCE_ONLY or told or (name in PROPORTIONS) == mixed}
+    able = {
+        name: own
+        for name, own in scores.items()
+        if name == SOURCE_ONLY or told or (name in PROPORTIONS if mixed else _supported(name, own))
+    }
     if mixed:
         return _of_mixed(able, shift, words)
     points = _points(able, rule)
@@ -187,6 +211,11 @@ def choose(scores: Mapping[str, Scores], shift: Shift, *, rule: str = "mixture",
     )
 
 
+def _supported(name: str, own: Scores) -> bool:
+    """Return whether a method that makes the domains alike is not contradicted by most others."""
+    return name not in PROPORTIONS and (own.agreement is None or own.agreement >= HALF)
+
+
 def _points(scores: Mapping[str, Scores], rule: str) -> dict[str, float]:
     """Return what a rule gives each method; more is better."""
     if rule == "importance-weighted":
@@ -195,13 +224,7 @@ def _points(scores: Mapping[str, Scores], rule: str) -> dict[str, float]:
         return {name: -own.deep_embedded for name, own in scores.items()}
     if rule == "circular":
         return {name: -1.0 if own.circular is None else own.circular for name, own in scores.items()}
-    columns = [
-        [-1.0 if own.circular is None else own.circular for own in scores.values()],
-        [0.0 if own.agreement is None else own.agreement for own in scores.values()],
-        [own.information for own in scores.values()],
-    ]
-    ranks = np.mean([rankdata(column) for column in columns], axis=0)
-    return dict(zip(scores, map(float, ranks), strict=True))
+    return {name: own.mixture for name, own in scores.items()}
 
 
 def _unit(points: Mapping[str, float]) -> dict[str, float]:

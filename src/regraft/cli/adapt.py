@@ -106,7 +106,7 @@ def _training(unfreeze: str | None, epochs: int | None, learning_rate: float | N
 
 def _show(adapted: Adapted, folder: Path) -> None:
     measured = bool(len(adapted.measured))
-    header = ["method", *(["accuracy, 95% interval"] if measured else []), "there and back", "agreement", "nats", ""]
+    header = ["method", *(["accuracy, 95% interval"] if measured else []), "mixture", "there and back", "agreement", ""]
     rows = [header]
     for each in adapted.attempts:
         marks = [
@@ -118,7 +118,7 @@ def _show(adapted: Adapted, folder: Path) -> None:
             figure = [f"{each.accuracy:.3f} ({each.accuracy_ci95[0]:.3f} to {each.accuracy_ci95[1]:.3f})"]
         back = "–" if each.scores.circular is None else f"{each.scores.circular:.3f}"
         agreement = "–" if each.scores.agreement is None else f"{each.scores.agreement:.3f}"
-        rows.append([each.name, *figure, back, agreement, f"{each.scores.information:.3f}", ", ".join(marks)])
+        rows.append([each.name, *figure, f"{each.scores.mixture:.3f}", back, agreement, ", ".join(marks)])
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
