@@ -28,6 +28,8 @@ from regraft.strategies.parts import trained_parts
 from regraft.strategies.prepared import Prepared
 
 if TYPE_CHECKING:
+    import torch
+
     from regraft.finetuning.network import TrainedNetwork
 
 Method = Literal["dann", "deep-coral", "mcc", "tent"]
@@ -219,13 +221,13 @@ def _trained(
 
     from regraft.adaptation.network_training import train_on_domains
     from regraft.finetuning.adapters import merge_adapters
-    from regraft.finetuning.batches import train_loader, validation_loader
+    from regraft.finetuning.batches import as_floats, train_loader, validation_loader
 
     training = prepared.training
     network, batches, precision = prepared.begin(labelled)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(job.seed)
-        objective = _objective(method, next(network.head.parameters()).shape[1])
+        objective = _objective(method, network.eval().features(as_floats(next(iter(batches))[0])))
     size = training.batch_size
     validation = validation_loader(prepared.batches(held_out, plain=True), size) if len(held_out) else None
     history = train_on_domains(
@@ -249,16 +251,17 @@ def _trained(
     return network, history
 
 
-def _objective(method: str, d: int) -> Any:
-    """Return the objective on features (n, d); None for "tent", which looks at the target later."""
+def _objective(method: str, features: torch.Tensor) -> Any:
+    """Return the objective on features like these (n, d); None for "tent", which looks at the target later."""
     from regraft.adaptation.deep_coral import CovarianceDistance
     from regraft.adaptation.domain_adversarial import DomainConfusion
     from regraft.adaptation.minimum_class_confusion import ClassConfusion
+    from regraft.adaptation.normalization import Standardized
 
     if method == "dann":
-        return DomainConfusion(d)
+        return Standardized(DomainConfusion(features.shape[1]), features)
     if method == "deep-coral":
-        return CovarianceDistance()
+        return Standardized(CovarianceDistance(), features)
     return ClassConfusion() if method == "mcc" else None
 
 

@@ -75,6 +75,37 @@ class Statistics:
                 norm.running_var.copy_(variance)
 
 
+class Standardized(nn.Module):
+    """An objective on features that are measured from a fixed centre, in units of a fixed spread.
+
+    Features of unit length are a twentieth each, those of an image network anything: a discriminator would learn from
+    the former slowly, and covariances, which are squares, would be of another size for every network.
+
+    Parameters
+    ----------
+    objective : torch.nn.Module
+        Called with features (a, d) and (b, d), the target's logits and the progress.
+    features : Tensor of shape (n, d)
+        By whose mean, and one deviation for all of them, the features are measured.
+    """
+
+    def __init__(self, objective: nn.Module, features: torch.Tensor) -> None:
+        super().__init__()
+        self.objective = objective
+        self.centre: torch.Tensor
+        self.spread: torch.Tensor
+        self.register_buffer("centre", features.mean(dim=0))
+        self.register_buffer("spread", (features - self.centre).square().mean().sqrt().clamp(min=1e-6))
+
+    def forward(
+        self, source: torch.Tensor, target: torch.Tensor, logits: torch.Tensor, progress: float
+    ) -> torch.Tensor:
+        """Return the objective of features (a, d) and (b, d); logits and progress are handed on."""
+        of_source, of_target = ((each - self.centre) / self.spread for each in (source, target))
+        found: torch.Tensor = self.objective(of_source, of_target, logits, progress)
+        return found
+
+
 def affine_parameters(network: nn.Module) -> list[nn.Parameter]:
     """Return what the normalisation layers of a network scale and shift by."""
     kinds = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)

@@ -206,9 +206,8 @@ def choose(scores: Mapping[str, Scores], shift: Shift, *, rule: str = "mixture",
     best = max(able, key=lambda name: points[name])
     if best == SOURCE_ONLY or points[best] <= points[SOURCE_ONLY]:
         return Choice(SOURCE_ONLY, words, "Source-only is kept: no method scores better than it.", True)
-    return Choice(
-        best, words, f"{best} is kept: of {len(able)} methods it scores best without the target's labels.", False
-    )
+    where = "on the target's known labels, each left out" if told else "without the target's labels"
+    return Choice(best, words, f"{best} is kept: of {len(able)} methods it scores best {where}.", False)
 
 
 def _supported(name: str, own: Scores) -> bool:

@@ -119,8 +119,8 @@ class Adapted:
         Whether classes have moved, or are in other proportions.
     places : float array of shape (n, 2)
         A map of some examples of both domains.
-    of_target : bool array of shape (n,)
-        Whether each is the target's.
+    place_domains : tuple of str, length n
+        The domain of each: "target", and "source" or the names of several sources.
     place_classes : int array of shape (n,)
         The class of each: the source's label, and what the target's was named.
     related : Related or None
@@ -149,7 +149,7 @@ class Adapted:
     difference: DomainDifference
     shift: Shift
     places: np.ndarray
-    of_target: np.ndarray
+    place_domains: tuple[str, ...]
     place_classes: np.ndarray
     related: Related | None
     probabilities: np.ndarray

@@ -71,7 +71,7 @@ def conclude(
     said = chosen.probabilities.argmax(axis=1)
     with threadpool_limits(limits=1):
         difference = domain_difference(problem.X, problem.target, source.y, said, source.class_names, problem.seed)
-    places, of_target, place_classes = _map(tried, said)
+    places, place_domains, place_classes = _map(tried, said)
     evaluations = [
         metrics.evaluate(target.y[measured], trial.probabilities[measured], source.class_names)
         if len(measured)
@@ -88,7 +88,7 @@ def conclude(
         difference=difference,
         shift=tried.shift,
         places=places,
-        of_target=of_target,
+        place_domains=place_domains,
         place_classes=place_classes,
         related=related,
         probabilities=chosen.probabilities,
@@ -185,7 +185,7 @@ def _told_apart(source: Dataset, of_target: tuple[str, ...]) -> list[str]:
     return [*source.names, *of_target]
 
 
-def _map(tried: Tried, said: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _map(tried: Tried, said: np.ndarray) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
     """Return the plane's places of some examples of both domains, whose they are, and their classes."""
     from regraft.exploration.projection import project
 
@@ -194,8 +194,10 @@ def _map(tried: Tried, said: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     rows = [np.sort(rng.permutation(len(each))[:MAPPED]) for each in (problem.X, problem.target)]
     points = np.concatenate([problem.X[rows[0]], problem.target[rows[1]]])
     places, _ = project(points, seed=tried.seed)
-    of_target = np.arange(len(points)) >= len(rows[0])
-    return places, of_target, np.concatenate([problem.y[rows[0]], said[rows[1]]])
+    of = tried.source.domain
+    several = of is not None and len(set(of.tolist())) > 1
+    domains = [str(of[i]) if several and of is not None else "source" for i in rows[0]]
+    return places, (*domains, *["target"] * len(rows[1])), np.concatenate([problem.y[rows[0]], said[rows[1]]])
 
 
 def _classifier(chosen: Trial, source: Dataset, target: object) -> Classifier:

@@ -45,7 +45,7 @@ def map_of(adapted: Adapted) -> str:
     names = adapted.classifier.classes
     return domain_map(
         adapted.places,
-        ["target" if is_target else "source" for is_target in adapted.of_target],
+        adapted.place_domains,
         [names[c] for c in adapted.place_classes],
         title=f"{adapted.source.name} and {adapted.target.name} on one map",
         note="near each other: features alike; where colours part, the domains differ; the target by what it was named",
