@@ -20,21 +20,26 @@ if TYPE_CHECKING:
 
 BATCH = 32
 
+PRIOR = 64.0
+"""As how many examples the statistics count that a network came with."""
+
 
 def adapt_batch_norm(
     backbone: Backbone,
     examples: Sequence[Any],
     names: Sequence[str],
     *,
-    prior: float = 16.0,
+    source: Sequence[Any] | None = None,
+    prior: float = PRIOR,
     at_most: int = 500,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Backbone:
     """Return a backbone whose batch normalisation has the statistics of these examples; no labels are needed.
 
-    A head for it is learnt on the source through the source's own statistics, that is through what this function
-    returns for the source's examples: a head learnt through those that the weights came with would not fit.
+    Where the source is given, what the target's activations have of another mean and variance than the source's is
+    taken away in each layer, and the head is learnt through the backbone as it was. Without it the statistics are the
+    target's alone: then a head is learnt through what this function returns for the source's examples.
 
     Parameters
     ----------
@@ -42,11 +47,13 @@ def adapt_batch_norm(
     examples : sequence of Path, bytes, array or Row, length n
         Of the target; those that cannot be read are left out.
     names : sequence of str, length n
+    source : sequence of Path, bytes, array or Row, optional
+        Examples of the domain that the head is learnt on; those that cannot be read are left out.
     prior : float
         The statistics that the network came with count as so many examples: of n examples, the new ones have the
         weight n / (n + prior). 0 forgets the old ones.
     at_most : int
-        Examples that are looked at; of more, so many are drawn.
+        Examples of each domain that are looked at; of more, so many are drawn.
     seed : int
         Shuffles the examples: a batch of one class would have that class taken for the domain.
     progress : callable, optional
@@ -83,21 +90,14 @@ def adapt_batch_norm(
     body = build_body(backbone)
     if next(batch_norms(body), None) is None:
         raise _no_batch_norm(backbone)
-    chosen = np.random.default_rng(seed).permutation(len(examples))[:at_most]
-    if not len(chosen):
-        raise DataError("Batch-norm statistics must be of an example or more, but there is none; give some.")
-    read = 0
-    with Statistics(body, len(chosen) / (len(chosen) + prior)), torch.inference_mode():
-        for pixels, done in _batches(backbone, [examples[int(i)] for i in chosen]):
-            body(pixels.float())
-            read += done[0]
-            if progress is not None:
-                progress(done[1], len(chosen))
-    if not read:
-        raise DataError(
-            f"Batch-norm statistics must be of examples that can be read, but none of {len(chosen)} can be "
-            f"({names[int(chosen[0])]} among them); mend them, or choose another --method."
-        )
+    body = body.to(memory_format=torch.channels_last)
+    like = None
+    if source is not None:
+        statistics = Statistics(body, weight=0.0)
+        _look(statistics, backbone, _drawn(source, at_most, seed), "the source's")
+        like = statistics.seen()
+    chosen = _drawn(examples, at_most, seed)
+    _look(Statistics(body, len(chosen) / (len(chosen) + prior), like), backbone, chosen, f"{names[0] if names else ''}", progress)
     network = TrainedNetwork(body, build_head("linear", 1, 2), (), None)
     return with_weights(backbone, network.backbone_state(backbone.build()), "batch-norm statistics re-estimated here")
 

@@ -166,7 +166,7 @@ def adapt_network(
     scale = _scale(logits, source.y[held_out])
     notes = [prepared.note] if prepared.note else []
     if method == "tent":
-        logits, sentences = fit_normalisation(prepared, network, rows_of_target, held_out, logits, seed)
+        logits, sentences = fit_normalisation(prepared, network, train, rows_of_target, held_out, logits, seed)
         notes += sentences
     tuned, head, tensors, settings = trained_parts(backbone, network, scale)
     key = "coef" if head == "logistic" else "weight_0"

@@ -10,6 +10,10 @@ from torch import nn
 from regraft.backbones.stages import batch_norms
 
 
+Moments = list[tuple[torch.Tensor, torch.Tensor]]
+"""Mean and variance (c,) of each layer."""
+
+
 class Statistics:
     """Mean and variance of what enters each batch normalisation, over all batches run within its context.
 
@@ -22,10 +26,14 @@ class Statistics:
         Set to evaluation mode; has the new statistics when the context ends.
     weight : float
         Of what is seen, from 0 to 1; the rest is what the layers had.
+    like : list of (Tensor of shape (c,), Tensor of shape (c,)), optional
+        What was `seen` of other examples, for which the layers are right as they are: what is seen now is to come out
+        of each layer with the mean and the variance with which those do. By default, what was seen is taken to be what
+        the layers have, and each layer gets what it sees.
     """
 
-    def __init__(self, network: nn.Module, weight: float = 1.0) -> None:
-        self.network, self.weight = network, weight
+    def __init__(self, network: nn.Module, weight: float = 1.0, like: Moments | None = None) -> None:
+        self.network, self.weight, self.like = network, weight, like
         self.norms: list[Any] = [norm for norm in batch_norms(network) if norm.running_mean is not None]
         self._seen: dict[int, tuple[int, torch.Tensor, torch.Tensor]] = {}
         self._hooks: list[Any] = []
@@ -33,8 +41,10 @@ class Statistics:
     def __enter__(self) -> Self:
         self.network.eval()
         self._seen = {}
-        for position, (norm, had) in enumerate(zip(self.norms, self.running(), strict=True)):
-            self._hooks.append(norm.register_forward_pre_hook(self._look(position, *had)))
+        had = [(mean.double(), variance.double()) for mean, variance in self.running()]
+        for position, norm in enumerate(self.norms):
+            other = had[position] if self.like is None else self.like[position]
+            self._hooks.append(norm.register_forward_pre_hook(self._look(position, had[position], other)))
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -42,32 +52,47 @@ class Statistics:
             hook.remove()
         self._hooks = []
 
-    def _look(self, position: int, had_mean: torch.Tensor, had_variance: torch.Tensor) -> Any:
+    def _look(self, position: int, had: tuple[torch.Tensor, ...], other: tuple[torch.Tensor, ...]) -> Any:
         def hook(norm: Any, arguments: tuple[torch.Tensor, ...]) -> None:
-            inputs = arguments[0]
-            n = inputs.numel() // inputs.shape[1]
-            # Ten times as fast as torch.var_mean over all axes but one.
-            mean, variance = (found.double() for found in torch.batch_norm_update_stats(inputs, None, None, 0.0))
-            squares = n * variance
-            if position in self._seen:
-                # Parts are joined as Chan, Golub & LeVeque do (1983): sums of raw squares would lose digits.
-                before, its_mean, its_squares = self._seen[position]
-                apart = mean - its_mean
-                squares = its_squares + squares + apart.square() * (before * n / (before + n))
-                mean = its_mean + apart * (n / (before + n))
-                n += before
-            self._seen[position] = (n, mean, squares)
-            if n > 1:
-                norm.running_mean.copy_(torch.lerp(had_mean.double(), mean, self.weight))
-                norm.running_var.copy_(torch.lerp(had_variance.double(), squares / (n - 1), self.weight))
+            self._add(position, arguments[0])
+            if self._seen[position][0] < 2:
+                return
+            mean, variance = self._moments(position)
+            ratio = (variance + norm.eps) / (other[1] + norm.eps)
+            mean = mean - ratio.sqrt() * (other[0] - had[0])
+            variance = ((had[1] + norm.eps) * ratio - norm.eps).clamp(min=0)
+            norm.running_mean.copy_(torch.lerp(had[0], mean, self.weight))
+            norm.running_var.copy_(torch.lerp(had[1], variance, self.weight))
 
         return hook
 
-    def running(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def _add(self, position: int, inputs: torch.Tensor) -> None:
+        n = inputs.numel() // inputs.shape[1]
+        # Ten times as fast as torch.var_mean over all axes but one.
+        mean, variance = (found.double() for found in torch.batch_norm_update_stats(inputs, None, None, 0.0))
+        squares = n * variance
+        if position in self._seen:
+            # Parts are joined as Chan, Golub & LeVeque do (1983): sums of raw squares would lose digits.
+            before, its_mean, its_squares = self._seen[position]
+            apart = mean - its_mean
+            squares = its_squares + squares + apart.square() * (before * n / (before + n))
+            mean = its_mean + apart * (n / (before + n))
+            n += before
+        self._seen[position] = (n, mean, squares)
+
+    def _moments(self, position: int) -> tuple[torch.Tensor, torch.Tensor]:
+        n, mean, squares = self._seen[position]
+        return mean, squares / max(n - 1, 1)
+
+    def seen(self) -> Moments:
+        """Return the mean and the variance (c,) of what entered each layer while the context was entered last."""
+        return [self._moments(position) for position in range(len(self.norms))]
+
+    def running(self) -> Moments:
         """Return a copy of the mean and the variance (c,) that each layer has."""
         return [(norm.running_mean.clone(), norm.running_var.clone()) for norm in self.norms]
 
-    def put_back(self, statistics: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    def put_back(self, statistics: Moments) -> None:
         """Give the layers other means and variances."""
         with torch.no_grad():
             for norm, (mean, variance) in zip(self.norms, statistics, strict=True):

@@ -46,8 +46,6 @@ class EntropyMinimization(pl.LightningModule):
     batches : DataLoader
         The target in order, by which it is watched whether classes are lost.
     learning_rate : float
-    before_epoch : callable, optional
-        Called before each epoch.
 
     References
     ----------
@@ -60,11 +58,10 @@ class EntropyMinimization(pl.LightningModule):
         parameters: Sequence[nn.Parameter],
         batches: DataLoader[Any],
         learning_rate: float,
-        before_epoch: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
         self.network, self.chosen, self.batches = network, list(parameters), batches
-        self.learning_rate, self.before_epoch = learning_rate, before_epoch
+        self.learning_rate = learning_rate
         self.entropies: list[float] = []
         self.collapsed = False
 
@@ -74,7 +71,6 @@ class EntropyMinimization(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Keep how it was, and how many classes are named."""
-        self._prepare()
         self._kept = self._state()
         logits = self._all_logits()
         self.classes = named_classes(logits)
@@ -93,7 +89,6 @@ class EntropyMinimization(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Undo the epoch and end where classes were lost."""
-        self._prepare()
         logits = self._all_logits()
         if named_classes(logits) < KEPT_CLASSES * self.classes:
             self.network.load_state_dict(self._kept)
@@ -102,10 +97,6 @@ class EntropyMinimization(pl.LightningModule):
             return
         self._kept = self._state()
         self.entropies.append(float(mean_entropy(logits)))
-
-    def _prepare(self) -> None:
-        if self.before_epoch is not None:
-            self.before_epoch()
 
     def _state(self) -> dict[str, torch.Tensor]:
         return {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
@@ -126,7 +117,6 @@ def minimise_entropy(
     epochs: int,
     learning_rate: float,
     seed: int = 0,
-    before_epoch: Callable[[], None] | None = None,
 ) -> EntropyMinimization:
     """Lower the entropy of a network's predictions on the target, as long as no classes are lost.
 
@@ -141,8 +131,6 @@ def minimise_entropy(
     epochs : int
     learning_rate : float
     seed : int
-    before_epoch : callable, optional
-        Called before each epoch and after the last.
 
     Returns
     -------
@@ -155,7 +143,7 @@ def minimise_entropy(
         parameter.requires_grad_(True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module = EntropyMinimization(network, parameters, in_order, learning_rate, before_epoch)
+        module = EntropyMinimization(network, parameters, in_order, learning_rate)
         fit_quietly(module, batches, None, epochs)
     network.cpu().eval()
     return module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from dataclasses import dataclass
@@ -67,7 +68,8 @@ def render(adapted: Adapted, picture: str | None = None) -> str:
     return template("adaptation.html", points=_points).render(
         adapted=adapted,
         scale=Scale(max(0.0, math.floor(10 * lowest - 0.2) / 10)),
-        picture=picture or map_of(adapted),
+        # As an image, so that its styles stay its own.
+        picture=base64.b64encode((picture or map_of(adapted)).encode("utf-8", "backslashreplace")).decode(),
         thing=thing,
         things=things,
         measured=len(adapted.measured),
