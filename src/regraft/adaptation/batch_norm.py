@@ -91,15 +91,52 @@ def adapt_batch_norm(
     if next(batch_norms(body), None) is None:
         raise _no_batch_norm(backbone)
     body = body.to(memory_format=torch.channels_last)
+    here = _drawn(examples, at_most, seed)
+    there = [] if source is None else _drawn(source, at_most, seed)
+    weight = len(here) / (len(here) + prior) if here else 0.0
     like = None
     if source is not None:
-        statistics = Statistics(body, weight=0.0)
-        _look(statistics, backbone, _drawn(source, at_most, seed), "the source's")
-        like = statistics.seen()
-    chosen = _drawn(examples, at_most, seed)
-    _look(Statistics(body, len(chosen) / (len(chosen) + prior), like), backbone, chosen, f"{names[0] if names else ''}", progress)
+        of_source = Statistics(body, weight=0.0)
+        with of_source:
+            _run(body, backbone, there, "the source", progress, 0, len(there) + len(here))
+        like = of_source.seen()
+    with Statistics(body, weight, like):
+        _run(body, backbone, here, names[0] if names else "", progress, len(there), len(there) + len(here))
     network = TrainedNetwork(body, build_head("linear", 1, 2), (), None)
     return with_weights(backbone, network.backbone_state(backbone.build()), "batch-norm statistics re-estimated here")
+
+
+def _drawn(examples: Sequence[Any], at_most: int, seed: int) -> list[Any]:
+    chosen = np.random.default_rng(seed).permutation(len(examples))[:at_most]
+    return [examples[int(i)] for i in chosen]
+
+
+def _run(
+    body: Any,
+    backbone: Backbone,
+    examples: list[Any],
+    such_as: str,
+    progress: Callable[[int, int], None] | None,
+    before: int,
+    n: int,
+) -> None:
+    """Run a network on examples, `before` of all `n` being done already."""
+    import torch
+
+    if not examples:
+        raise DataError("Batch-norm statistics must be of an example or more, but there is none; give some.")
+    read = 0
+    with torch.inference_mode():
+        for pixels, new, done in _batches(backbone, examples):
+            body(pixels.float())
+            read += new
+            if progress is not None:
+                progress(before + done, n)
+    if not read:
+        raise DataError(
+            f"Batch-norm statistics must be of examples that can be read, but none of {len(examples)} can be "
+            f"({such_as} among them); mend them, or choose another --method."
+        )
 
 
 def with_weights(backbone: Backbone, state: dict[str, np.ndarray], how: str) -> Backbone:
@@ -118,7 +155,7 @@ def _no_batch_norm(backbone: Backbone) -> UsageError:
     )
 
 
-def _batches(backbone: Backbone, examples: Sequence[Any]) -> Iterator[tuple[torch.Tensor, tuple[int, int]]]:
+def _batches(backbone: Backbone, examples: Sequence[Any]) -> Iterator[tuple[torch.Tensor, int, int]]:
     """Yield pixels (b, size, size, 3) uint8, how many examples are new in them, and how many are done in all."""
     import torch
 
@@ -131,7 +168,7 @@ def _batches(backbone: Backbone, examples: Sequence[Any]) -> Iterator[tuple[torc
         except Unreadable:
             pass
         if len(pictures) >= BATCH or (pictures and position + 1 == len(examples)):
-            yield torch.from_numpy(np.stack(pictures)), (new, position + 1)
+            yield torch.from_numpy(np.stack(pictures)), new, position + 1
             pictures, new = [], 0
 
 

@@ -9,7 +9,6 @@ from torch import nn
 
 from regraft.backbones.stages import batch_norms
 
-
 Moments = list[tuple[torch.Tensor, torch.Tensor]]
 """Mean and variance (c,) of each layer."""
 
@@ -85,8 +84,12 @@ class Statistics:
         return mean, squares / max(n - 1, 1)
 
     def seen(self) -> Moments:
-        """Return the mean and the variance (c,) of what entered each layer while the context was entered last."""
-        return [self._moments(position) for position in range(len(self.norms))]
+        """Return the mean and the variance (c,) of what entered each layer when the context was entered last.
+
+        Of a layer that nothing entered they are those that it has.
+        """
+        had = enumerate(self.running())
+        return [self._moments(position) if position in self._seen else kept for position, kept in had]
 
     def running(self) -> Moments:
         """Return a copy of the mean and the variance (c,) that each layer has."""

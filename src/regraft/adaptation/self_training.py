@@ -69,8 +69,8 @@ class SelfTraining(Standardization):
         head = LogisticHead(C=self.C, powers=(1.0,), seed=self.seed).fit(learnt, labels)
         settled = LogisticHead(C=head.settings_["C"], powers=(1.0,), seed=self.seed)
         taken = np.zeros(0, np.intp)
-        # Without a target there is nothing to be taught by.
-        for share in () if target is X else self.shares:
+        # Without a target, or where all of its labels are known, there is nothing to be taught by.
+        for share in self.shares if target is not X and len(unnamed) else ():
             proba = head.predict_proba(moved[unnamed])
             taken = surest(proba, share)
             head = settled.fit(

@@ -256,7 +256,8 @@ def read_target(target: Any, classes: Sequence[str], modality: str, **options: A
     except DataError:
         if options.get("label_column") or options.get("label_from_name"):
             raise
-    if labelled is not None and labelled.modality == modality:
+    if labelled is not None:
+        _check_kind(labelled.modality, modality)
         known = target_of(labelled, classes)
         names = set(known.names)
         examples, called = _all_of(target, modality, labelled)
@@ -272,13 +273,9 @@ def read_target(target: Any, classes: Sequence[str], modality: str, **options: A
             tested=np.concatenate([known.tested, np.full(len(beside), not known.has_test)]),
             skipped=tuple(left_out.values()),
         )
-    examples, called = list_examples(target, modality)
+    examples, called = list_examples(target, "text" if modality == "text" else None)
     found = of_examples(examples)
-    if found != modality:
-        raise DataError(
-            f"The target must hold {NOUNS[modality][1]} as the source does, but holds {NOUNS[found][1]}; give a target "
-            "of the same kind."
-        )
+    _check_kind(found, modality)
     name = printable(Path(target).expanduser().resolve().name) if isinstance(target, str | Path) else "target"
     return Target(
         examples=examples,
@@ -289,6 +286,14 @@ def read_target(target: Any, classes: Sequence[str], modality: str, **options: A
         modality=found,
         name=name,
     )
+
+
+def _check_kind(found: str, modality: str) -> None:
+    if found != modality:
+        raise DataError(
+            f"The target must hold {NOUNS[modality][1]} as the source does, but holds {NOUNS[found][1]}; give a target "
+            "of the same kind."
+        )
 
 
 def _all_of(target: Any, modality: str, labelled: Dataset) -> tuple[Sequence[Any], Sequence[str]]:

@@ -107,7 +107,7 @@ def adapt(
     if seed < 0:
         raise UsageError(f"--seed must be 0 or above, not {seed}.")
     check_rule(choose_by)
-    asked = asked_for(method, training)
+    asked = asked_for(method, training, target_labels)
     options = {
         "column": column,
         "label_column": label_column,

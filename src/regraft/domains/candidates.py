@@ -53,13 +53,13 @@ class Asked:
     forced: str | None
 
 
-def asked_for(method: str, training: Training | None) -> Asked:
+def asked_for(method: str, training: Training | None, target_labels: int | None = None) -> Asked:
     """Return the methods that `--method` names.
 
     Raises
     ------
     UsageError
-        If one is unknown, or a training is given that none of them has.
+        If one is unknown or needs labels of the target that are not asked for, or a training is given that none has.
     """
     if method in ("auto", "all"):
         if training is not None and method == "auto":
@@ -73,6 +73,8 @@ def asked_for(method: str, training: Training | None) -> Asked:
         raise UsageError(f"--method must be auto, all or some of {', '.join(NAMES)}, not {method!r}.")
     for name in named:
         check_method(name)
+        if name in METHODS and METHODS[name].labels and target_labels is None:
+            raise UsageError(f"--method {name} must have some labels of the target to learn from; add --target-labels.")
     if training is not None and not any(name in DEEP for name in named):
         raise UsageError(
             f"What trains the backbone must go with --method {', '.join(DEEP)} or all, not {method}; leave it out."

@@ -153,6 +153,8 @@ def try_method(
     scores = scores_of(
         said, held_out, problem.y, problem.weights, back, problem.y, _known_left_out(build, problem), problem.known_y
     )
+    if head == "mlp":
+        head = "powered_mlp"
     return Trial(
         name=called or name,
         backbones=backbones,
@@ -176,6 +178,8 @@ def _left_out(build: Callable[[], Adaptation], problem: Problem) -> npt.NDArray[
 
     found = np.full((len(problem.X), problem.k), 1 / problem.k)
     for train, test in train_test_pairs(problem.y, FOLDS, seed=problem.seed):
+        if len(np.unique(problem.y[train])) < 2:  # the only example of the other class is held out
+            continue
         part = build().fit(
             problem.X[train],
             problem.y[train],

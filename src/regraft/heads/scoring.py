@@ -74,16 +74,17 @@ def boosted(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[
 
 @_by_chunks
 def mlp(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
-    """Softmax of `layers` linear maps `weight_i` (out, in), `bias_i` (out,) with ReLU between them.
-
-    Where `power` is given, features are raised to it first.
-    """
-    X = signed_power(X, settings.get("power", 1.0))
+    """Softmax of `layers` linear maps `weight_i` (out, in), `bias_i` (out,) with ReLU between them."""
     for layer in range(settings["layers"]):
         if layer:
             X = np.maximum(X, 0)
         X = X @ tensors[f"weight_{layer}"].T + tensors[f"bias_{layer}"]
     return softmax(X)
+
+
+def powered_mlp(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
+    """As `mlp`, on features raised to `power`."""
+    return mlp(signed_power(X, settings["power"]), tensors, settings)
 
 
 @_by_chunks
@@ -206,6 +207,7 @@ SCORERS: dict[str, Scorer] = {
     "centroid": centroid,
     "knn": knn,
     "mlp": mlp,
+    "powered_mlp": powered_mlp,
     "source": logistic,
     "zero_shot": zero_shot,
     "generalized": generalized,
