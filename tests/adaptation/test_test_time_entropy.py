@@ -45,10 +45,3 @@ def test_an_epoch_that_loses_a_class_is_undone():
     assert found.collapsed
     assert len(found.entropies) < 20
     assert named_classes(network(torch.from_numpy(rows))) > 1.3
-
-
-def test_before_each_epoch_and_after_the_last():
-    calls = []
-    rows = np.random.default_rng(0).normal(size=(20, 1)).astype(np.float32)
-    run(rows, np.array([[1.0], [-1.0]], np.float32), epochs=2, before_epoch=lambda: calls.append(1))
-    assert len(calls) == 3

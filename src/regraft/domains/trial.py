@@ -190,7 +190,9 @@ def _left_out(build: Callable[[], Adaptation], problem: Problem) -> npt.NDArray[
         for place, domain in enumerate(np.unique(problem.domains[train])):
             own = test[problem.domains[test] == domain]
             if len(own):
-                found[np.ix_(own, part.classes_)] = part.source_proba(problem.X[own], place)
+                # What is left to a class that it has not learnt is as likely as any.
+                share = len(part.classes_) / problem.k
+                found[np.ix_(own, part.classes_)] = share * part.source_proba(problem.X[own], place)
     return found
 
 

@@ -66,7 +66,11 @@ def logistic(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray
 
 @_by_chunks
 def boosted(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
-    """Mean of the softmax of several linear maps, `coef` (T, k, d) and `intercept` (T, k), weighted by `votes` (T,)."""
+    """Mean of the softmax of several linear maps, `coef` (T, k, d) and `intercept` (T, k), weighted by `votes` (T,).
+
+    Features are raised to `power` first.
+    """
+    X = signed_power(X, settings["power"])
     shares = tensors["votes"].astype(np.float64) / tensors["votes"].sum(dtype=np.float64)
     rounds = zip(tensors["coef"], tensors["intercept"], shares, strict=True)
     return np.sum([share * softmax(X @ coef.T + intercept) for coef, intercept, share in rounds], axis=0)
