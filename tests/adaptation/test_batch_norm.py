@@ -53,6 +53,25 @@ def test_the_old_statistics_count_as_so_many_examples(backbone, images):
     np.testing.assert_allclose(norm.running_mean.numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_statistics_are_moved_by_what_the_target_has_of_another_source(backbone, images):
+    reds = [image for image in images if "red" in image.name]
+    blues = [image for image in images if "blue" in image.name]
+    _, reds_entered = first_norm(backbone, reds)
+    _, blues_entered = first_norm(backbone, blues)
+    old = next(batch_norms(build_body(backbone)))
+    norm, _ = first_norm(adapt(backbone, reds, source=blues, prior=0.0), reds)
+    ratio = (reds_entered.var(1) + norm.eps) / (blues_entered.var(1) + norm.eps)
+    expected = reds_entered.mean(1) - ratio.sqrt() * (blues_entered.mean(1) - old.running_mean)
+    np.testing.assert_allclose(norm.running_mean.numpy(), expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_target_that_is_the_source_changes_nothing(backbone, images):
+    before = backbone.build().state_dict()
+    after = adapt(backbone, images, source=images).build().state_dict()
+    for name, tensor in before.items():
+        torch.testing.assert_close(after[name], tensor, rtol=1e-4, atol=1e-5)
+
+
 def test_nothing_but_the_statistics_changes(backbone, images):
     before, after = backbone.build().state_dict(), adapt(backbone, images).build().state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -77,6 +96,9 @@ def test_seed_and_number_of_examples(backbone, images):
     done = []
     adapt(backbone, images, at_most=4, progress=lambda *counts: done.append(counts))
     assert done[-1] == (4, 4)
+    done.clear()
+    adapt(backbone, images[:5], source=images[5:8], progress=lambda *counts: done.append(counts))
+    assert done == [(3, 8), (8, 8)]
     first = adapt(backbone, images, at_most=4)
     assert first.weights.sha256() == adapt(backbone, images, at_most=4).weights.sha256()
     assert first.weights.sha256() != adapt(backbone, images, at_most=4, seed=1).weights.sha256()
@@ -106,6 +128,10 @@ def test_what_cannot_be_read_is_left_out(backbone, images):
     torch.testing.assert_close(one, two)
     with pytest.raises(DataError, match=r"must be of examples that can be read, but none of 1 can be \(x among them\)"):
         adapt_batch_norm(backbone, [b"no image"], ["x"])
+    with pytest.raises(DataError, match=r"none of 1 can be \(the source among them\)"):
+        adapt_batch_norm(backbone, images[:2], ["a", "b"], source=[b"no image"])
+    with pytest.raises(DataError, match="must be of an example or more, but there is none"):
+        adapt_batch_norm(backbone, images[:2], ["a", "b"], source=[])
     with pytest.raises(DataError, match="must be of an example or more, but there is none"):
         adapt_batch_norm(backbone, [], [])
 

@@ -59,6 +59,11 @@ def test_a_network_and_a_head_for_the_target(domains, backbone, method):
     assert found.backbones[0].weights.sha256() != backbone.weights.sha256()
 
 
+def test_it_ends_soon_where_no_number_of_epochs_is_given(domains, backbone):
+    found = adapt(domains, backbone, training=replace(QUICK, epochs=None))
+    assert len(found.history) == 4
+
+
 def test_labels_of_the_target_are_not_looked_at(domains, backbone):
     source, target = domains
     turned = replace(target, labels={name: y[::-1].copy() for name, y in target.labels.items()})
@@ -86,6 +91,27 @@ def test_the_head_starts_from_a_probe(domains, backbone):
     found = adapt(domains, backbone, training=head, features=features)
     assert (found.target_probabilities.argmax(1) == domains[1].y).mean() > 0.8
     assert found.backbones == (backbone,)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_texts(texts, text_backbone, method):
+    source, target = texts
+    features = tuple(extract(d.examples, d.names, (text_backbone,), engine="torch").values for d in texts)
+    training = Training(epochs=2, precision="f32")
+    found = adapt(texts, text_backbone, method, training, features=features)
+    assert found.target_probabilities.shape == (12, 2)
+    assert found.history[0].attempt == f"{method} from layer.0"
+    assert len(found.source_held_out[0]) + 19 == len(source)
+    values = extract(target.examples, target.names, found.backbones, engine="torch", precisions=found.precisions).values
+    said = SCORERS[found.head](values, found.tensors, found.settings)
+    np.testing.assert_allclose(said, found.target_probabilities, atol=1e-3)
+    assert found.backbones[0].weights.sha256() != text_backbone.weights.sha256()
+
+
+@pytest.mark.parametrize("method", ["dann", "deep-coral", "mcc"])
+def test_the_objective_matters(domains, backbone, method):
+    without, little = (adapt(domains, backbone, method, trade_off=w).target_probabilities for w in (0.0, 5.0))
+    assert not np.allclose(without, little, atol=1e-4)
 
 
 def test_entropy_falls_and_it_says_so(domains, backbone):

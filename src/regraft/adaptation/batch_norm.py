@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 
 BATCH = 32
 
+# Measured on 150 flowers, Lite0 in f32, with a probe on them, plain, and 150 others with contrast, blur or colours
+# changed (accuracy and log loss): the probe has 0.820 and 0.441, 0.647 and 1.121, 0.800 and 0.562.
+#     prior                                0             16             64            256           1000
+#     source and target, contrast    0.833  0.402   0.860  0.398   0.853  0.398     -      -       -      -
+#     blur                           0.687  0.901   0.673  0.850   0.727  0.780   0.700  0.823   0.673  0.894
+#     colour                         0.807  0.522   0.793  0.520   0.800  0.520   0.807  0.528     -      -
+#     each by itself, contrast       0.860  0.474   0.860  0.474   0.840  0.477     -      -       -      -
+#     blur                           0.647  1.059   0.653  0.996   0.673  0.968   0.667  0.972   0.687  1.019
+#     colour                         0.827  0.554   0.813  0.537   0.807  0.536   0.827  0.518     -      -
+# Each domain by itself throws away what the network learnt from a million images, of both; the two together change
+# only what differs between them. With 300 of each, contrast: the probe 0.870 and 0.350, together at 64 0.880 and 0.359,
+# each by itself 0.860 and 0.467. OpenVINO's bf16 does no harm: 150 blurred ones at 64 have 0.747 and 0.797 in bf16,
+# 0.733 and 0.795 in f32.
 PRIOR = 64.0
 """As how many examples the statistics count that a network came with."""
 

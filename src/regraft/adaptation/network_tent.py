@@ -12,7 +12,8 @@ from regraft.strategies.prepared import Prepared
 if TYPE_CHECKING:
     from regraft.finetuning.network import TrainedNetwork
 
-ENTROPY_EPOCHS, ENTROPY_RATE = 5, 1e-3
+# At 1e-3 reviews fell from 0.855 to 0.725, and blurred flowers from 0.62 to 0.51 where statistics stayed as they were.
+ENTROPY_EPOCHS, ENTROPY_RATE = 5, 1e-4
 
 
 def fit_normalisation(
