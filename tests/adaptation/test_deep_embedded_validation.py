@@ -19,9 +19,7 @@ def test_losses_that_are_all_alike_are_the_risk_whatever_the_weights_are() -> No
 
 
 @pytest.mark.parametrize(("losses", "weights", "risk"), [([1, 2, 6], [1, 1, 1], 3.0), ([4], [2], 8.0)])
-def test_weights_that_do_not_vary_leave_the_plain_mean(
-    losses: list[float], weights: list[float], risk: float
-) -> None:
+def test_weights_that_do_not_vary_leave_the_plain_mean(losses: list[float], weights: list[float], risk: float) -> None:
     assert deep_embedded(losses, weights) == pytest.approx(risk)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
-from regraft.domains.generalize import Generalized, generalize
+from regraft.domains.generalize import generalize
+from regraft.domains.generalized import Generalized
 from regraft.errors import UsageError
 
 

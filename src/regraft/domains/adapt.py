@@ -13,7 +13,8 @@ import numpy as np
 from regraft.backbones.lookup import AUTO, get_backbones
 from regraft.backbones.preprocessing import Pixels, Resize
 from regraft.data.dataset import Dataset
-from regraft.data.domains import Target, indices_of, with_classes_present
+from regraft.data.domains import with_classes_present
+from regraft.data.target import Target, indices_of
 from regraft.domains.adapted import Adapted
 from regraft.domains.candidates import asked_for, check_rule, try_all
 from regraft.domains.outcome import conclude

@@ -9,7 +9,7 @@ import numpy as np
 
 from regraft.classifier import Classifier
 from regraft.data.dataset import NOUNS, Dataset, Skipped
-from regraft.data.domains import Target
+from regraft.data.target import Target
 from regraft.evaluation.metrics import Evaluation
 
 if TYPE_CHECKING:

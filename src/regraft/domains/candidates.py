@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regraft.adaptation import BATCH_NORM, METHODS, NAMES, RULES, SOURCE_ONLY, check_method
-from regraft.data.dataset import TASK, Dataset
-from regraft.data.domains import Target
+from regraft.data.dataset import Dataset
+from regraft.data.target import Target
+from regraft.domains.networks import by_batch_norm, end_to_end
 from regraft.domains.principal import principal_axes
 from regraft.domains.trial import Problem, Trial, try_method
 from regraft.errors import UsageError
 from regraft.features.engines import EngineName
-from regraft.features.extraction import Features, extract
+from regraft.features.extraction import Features
 from regraft.features.streaming import Progress
 from regraft.finetuning.settings import Training
 
@@ -193,9 +193,9 @@ def try_all(
             notes += [f"{name} is left out: it {reason}"] if METHODS.get(name) is None or METHODS[name].package else []
             continue
         if name == BATCH_NORM:
-            trial = _by_batch_norm(source, target, backbones, problem, features, engine, progress, seed)
+            trial = by_batch_norm(source, target, backbones, problem, features, engine, progress, seed)
         elif name in DEEP and training is not None:
-            trial = _end_to_end(
+            trial = end_to_end(
                 name, source, target, features, backbones[0], known, problem, training, seed, engine, progress, announce
             )
         else:
@@ -255,112 +255,3 @@ def _cannot(name: str, known: np.ndarray, problem: Problem, backbones: Sequence[
     if entry.package and find_spec(entry.package) is None:
         return 'must have the package POT, which is not installed; run `pip install "regraft[adapt]"`.'
     return ""
-
-
-def _by_batch_norm(
-    source: Dataset,
-    target: Target,
-    backbones: tuple[Backbone, ...],
-    problem: Problem,
-    features: tuple[Features, Features],
-    engine: EngineName,
-    progress: Progress | None,
-    seed: int,
-) -> Trial:
-    """Try source-only on features of networks whose batch normalisation has each domain's own statistics."""
-    from threadpoolctl import threadpool_limits
-
-    from regraft.adaptation.batch_norm import adapt_batch_norm
-    from regraft.heads.scoring import signed_power
-
-    begun = time.perf_counter()
-    of_source = tuple(adapt_batch_norm(each, source.examples, source.names, seed=seed) for each in backbones)
-    of_target = tuple(adapt_batch_norm(each, target.examples, target.names, seed=seed) for each in backbones)
-    there = extract(source.examples, source.names, of_source, engine=engine, progress=progress)
-    here = extract(
-        target.examples, target.names, of_target, engine=engine, precisions=there.precisions, progress=progress
-    )
-    X, other = (np.ascontiguousarray(signed_power(each.values, problem.power)) for each in (there, here))
-    with threadpool_limits(limits=1):
-        trial = try_method(
-            SOURCE_ONLY,
-            replace(problem, X=X, target=other),
-            of_target,
-            here.precisions,
-            here.widths,
-            called=BATCH_NORM,
-        )
-    return replace(trial, seconds=time.perf_counter() - begun)
-
-
-def _end_to_end(
-    name: str,
-    source: Dataset,
-    target: Target,
-    features: tuple[Features, Features],
-    backbone: Backbone,
-    known: np.ndarray,
-    problem: Problem,
-    training: Training,
-    seed: int,
-    engine: EngineName,
-    progress: Progress | None,
-    announce: Callable[[str], None],
-) -> Trial:
-    """Try a method that trains the backbone; it cannot go there and back, for that would train it twice."""
-    from regraft.adaptation.base import Known
-    from regraft.adaptation.network_adaptation import adapt_network
-    from regraft.adaptation.selection import scores_of
-
-    method: Any = name
-    found = adapt_network(
-        source,
-        _unlabelled(target, source),
-        backbone,
-        (features[0].values, features[1].values),
-        method=method,
-        known=Known(problem.known_rows, problem.known_y) if len(known) else None,
-        training=training,
-        seed=seed,
-        engine=engine,
-        progress=progress,
-        announce=announce,
-    )
-    rows, said = found.source_held_out
-    nothing = np.zeros((0, problem.k))
-    scores = scores_of(
-        found.target_probabilities,
-        said,
-        problem.y[rows],
-        problem.weights[rows],
-        None,
-        problem.y,
-        nothing,
-        np.zeros(0, np.intp),
-    )
-    return Trial(
-        name=name,
-        backbones=found.backbones,
-        precisions=found.precisions,
-        widths=found.widths,
-        head=found.head,
-        tensors=found.tensors,
-        settings=found.settings,
-        probabilities=found.target_probabilities,
-        source_rows=rows,
-        source_probabilities=said,
-        scores=scores,
-        seconds=found.seconds,
-    )
-
-
-def _unlabelled(target: Target, source: Dataset) -> Dataset:
-    """Return the target as a dataset whose labels say nothing."""
-    return Dataset(
-        examples=target.examples,
-        names=target.names,
-        labels={TASK: np.zeros(len(target), np.int64)},
-        classes=source.classes,
-        modality=target.modality,
-        name=target.name,
-    )

@@ -13,7 +13,7 @@ from regraft import __version__
 from regraft.adaptation import BATCH_NORM, METHODS
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset
-from regraft.data.domains import UNLABELLED
+from regraft.data.target import UNLABELLED
 from regraft.domains.adapted import Adapted, Attempted, Related
 from regraft.domains.candidates import Tried
 from regraft.domains.trial import Trial

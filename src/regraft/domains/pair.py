@@ -11,15 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from regraft.data.dataset import Dataset
-from regraft.data.domains import (
-    UNLABELLED,
-    Target,
-    read_domains,
-    read_target,
-    select_domains,
-    target_of,
-    with_classes_present,
-)
+from regraft.data.domains import read_domains, select_domains, with_classes_present
+from regraft.data.target import UNLABELLED, Target, read_target, target_of
 from regraft.errors import DataError, UsageError
 
 FAR_SMALLER = 10
