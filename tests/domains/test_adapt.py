@@ -44,11 +44,7 @@ def test_it_is_chosen_without_labels_and_measured_with_them(chosen: Adapted, nig
     assert chosen.of("source-only").accuracy == pytest.approx(chosen.source_only.accuracy)
     assert chosen.of(chosen.oracle).accuracy == max(each.accuracy or 0 for each in chosen.attempts)
     assert chosen.measured.tolist() == list(range(24))
-    assert (
-        chosen.fell_back
-        if hasattr(chosen, "fell_back")
-        else chosen.choice.fell_back is (chosen.method == "source-only")
-    )
+    assert chosen.choice.fell_back is (chosen.method == "source-only")
 
 
 def test_the_target_s_labels_change_nothing_but_the_figures(
