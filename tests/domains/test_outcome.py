@@ -115,3 +115,13 @@ def test_figures_as_json(day: Dataset, night: Dataset, tiny: Tiny) -> None:
     without = adapt(day, list(night.examples), method="center", **tiny).to_dict()
     assert [without[name] for name in ("source_only", "chosen", "oracle", "gain")] == [None] * 4
     assert without["method"] == "center"
+
+
+def test_domains_that_do_not_differ_are_not_adapted(make: Make, tiny: Tiny) -> None:
+    both = make((20, 20, 20))
+    order = np.random.default_rng(0).permutation(60)
+    found = adapt(both.take(order[:30]), both.take(order[30:]), method="center,coral", **tiny)
+    assert not found.difference.is_different
+    assert (found.method, found.choice.fell_back) == ("source-only", True)
+    assert found.sentences[0].startswith("Source and target do not differ by more than chance explains")
+    assert found.sentences[1].endswith(f"source-only {found.to_dict()['source_only']:.3f}.")

@@ -165,19 +165,29 @@ class Choice:
     fell_back: bool
 
 
-def choose(scores: Mapping[str, Scores], shift: Shift, *, rule: str = "mixture", forced: str | None = None) -> Choice:
+def choose(
+    scores: Mapping[str, Scores],
+    shift: Shift,
+    *,
+    different: bool = True,
+    rule: str = "mixture",
+    forced: str | None = None,
+) -> Choice:
     """Return the method to keep, without the target's labels.
 
-    Where the target looks like the source's classes in other proportions, what makes the domains alike would carry
-    examples from class to class: what corrects for proportions is kept then, and else it is no candidate. Where some of
-    the target's labels may be learnt from, accuracy on these, each left out, chooses, and the rule among equals. A
-    method that most others contradict is none to choose either.
+    Where the domains differ by no more than chance explains there is nothing to adapt to. Where the target looks like
+    the source's classes in other proportions, what makes the domains alike would carry examples from class to class:
+    what corrects for proportions is kept then, and else it is no candidate. Where some of the target's labels may be
+    learnt from, accuracy on these, each left out, chooses, and the rule among equals. A method that most others
+    contradict is none to choose either.
 
     Parameters
     ----------
     scores : mapping of str to Scores
         Source-only first.
     shift : Shift
+    different : bool
+        Whether the domains differ by more than chance explains.
     rule : str
         One of `RULES`.
     forced : str, optional
@@ -192,6 +202,9 @@ def choose(scores: Mapping[str, Scores], shift: Shift, *, rule: str = "mixture",
     words = f"Chosen by {by}{RULES[rule]}; never by the labels that measure."
     if forced is not None:
         return Choice(forced, "Nothing was chosen: one method was asked for.", _forced(forced, scores, shift), False)
+    if not different and not told:
+        same = "Source and target do not differ by more than chance explains: source-only is kept."
+        return Choice(SOURCE_ONLY, words, same, True)
     mixed = shift.is_mixed and not told
     able = {
         name: own

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regraft.adaptation import SOURCE_ONLY
 from regraft.classifier import Classifier
 from regraft.data.dataset import NOUNS, Dataset, Skipped
 from regraft.data.target import Target
@@ -184,12 +185,11 @@ class Adapted:
         said = [self.choice.sentence]
         if self.evaluation is None or self.source_only is None or self.oracle is None:
             return (*said, "The target has no labels to measure on: how good it is there is not known.")
-        chosen, oracle = self.chosen, self.of(self.oracle)
+        oracle = self.of(self.oracle)
         things = NOUNS[self.target.modality][1]
         said.append(
             f"On {len(self.measured):,} labelled {things} of the target, which nothing was chosen by: source-only "
-            f"{self.source_only.accuracy:.3f}, {self.method} {self.evaluation.accuracy:.3f}"
-            f"{_gained(chosen.gain, chosen.gain_ci95) if self.method != 'source-only' else ''}."
+            f"{self.source_only.accuracy:.3f}{self._kept}."
         )
         gap = (oracle.accuracy or 0) - self.evaluation.accuracy
         said.append(
@@ -199,6 +199,14 @@ class Adapted:
             else "With these labels one would have chosen the same."
         )
         return tuple(said)
+
+    @property
+    def _kept(self) -> str:
+        """The figures of the method that is kept, where it is another than source-only."""
+        if self.evaluation is None or self.method == SOURCE_ONLY:
+            return ""
+        gained = _gained(self.chosen.gain, self.chosen.gain_ci95)
+        return f", {self.method} {self.evaluation.accuracy:.3f}{gained}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

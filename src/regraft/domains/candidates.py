@@ -23,6 +23,7 @@ from regraft.features.streaming import Progress
 from regraft.finetuning.settings import Training
 
 if TYPE_CHECKING:
+    from regraft.adaptation.difference import DomainDifference
     from regraft.adaptation.selection import Choice
     from regraft.adaptation.shift import Shift
     from regraft.backbones.registry import Backbone
@@ -128,12 +129,25 @@ class Tried:
         plain = self.trials[0]
         return shift_of(plain.source_probabilities, self.problem.y[plain.source_rows], plain.probabilities)
 
+    @cached_property
+    def difference(self) -> DomainDifference:
+        """How different the domains are, whatever their classes."""
+        from regraft.adaptation.difference import DomainDifference
+        from regraft.adaptation.maximum_mean_discrepancy import maximum_mean_discrepancy
+        from regraft.adaptation.proxy_distance import proxy_distance
+
+        X, other = self.problem.X, self.problem.target
+        return DomainDifference(
+            proxy_distance(X, other, self.seed), maximum_mean_discrepancy(X, other, self.seed), (), len(X), len(other)
+        )
+
     def choose(self, rule: str) -> tuple[Choice, Trial]:
         """Return which method is kept, by which rule and why, and that method."""
         from regraft.adaptation.selection import choose
 
         scores = {trial.name: trial.scores for trial in self.trials}
-        choice = choose(scores, self.shift, rule=rule, forced=self.asked.forced)
+        different = self.difference.is_different
+        choice = choose(scores, self.shift, different=different, rule=rule, forced=self.asked.forced)
         return choice, next(trial for trial in self.trials if trial.name == choice.name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,17 +61,18 @@ def conclude(
     """
     from threadpoolctl import threadpool_limits
 
-    from regraft.adaptation.difference import domain_difference
+    from regraft.adaptation.class_drift import class_drift
 
     source, target, problem = tried.source, tried.target, tried.problem
-    choice, chosen = tried.choose(rule)
+    with threadpool_limits(limits=1):
+        choice, chosen = tried.choose(rule)
     measured = measured_rows(tried)
     attempts = tuple(_attempted(trial, tried, measured) for trial in tried.trials)
     oracle = max(attempts, key=lambda each: each.accuracy or 0.0).name if len(measured) else None
     related = None if links is None else _related(tried, chosen, links, measured)
     said = chosen.probabilities.argmax(axis=1)
-    with threadpool_limits(limits=1):
-        difference = domain_difference(problem.X, problem.target, source.y, said, source.class_names, problem.seed)
+    drifts = class_drift(problem.X, source.y, problem.target, said, source.class_names)
+    difference = replace(tried.difference, classes=drifts)
     places, place_domains, place_classes = _map(tried, said)
     evaluations = [
         metrics.evaluate(target.y[measured], trial.probabilities[measured], source.class_names)
