@@ -12,7 +12,7 @@ import pytest
 
 from regraft import pipeline
 from regraft.classifier import Classifier
-from regraft.cli import advise, audit, compare, embed, evaluate, fit, predict, rank
+from regraft.cli import advise, audit, compare, embed, evaluate, fit, generalize, predict, rank
 from regraft.cli.options import duration, print_json, progress_bar, say
 from regraft.errors import UsageError
 from regraft.finetuning.settings import Training
@@ -21,16 +21,17 @@ from regraft.finetuning.settings import Training
 @pytest.mark.parametrize(
     ("command", "function", "also"),
     [
-        (fit.command, pipeline.fit, {"out", "quiet", "as_json"}),
+        (fit.command, pipeline.fit, {"out", "quiet", "as_json", "label_columns", "task_kinds", "weighting"}),
         (compare.command, compare.compare, {"out", "quiet", "as_json"}),
         (evaluate.command, pipeline.evaluate, {"model", "quiet", "as_json"}),
         (embed.command, pipeline.embed, {"out", "quiet", "as_json"}),
         (audit.command, audit.audit, {"out", "fix_out", "quiet", "as_json"}),
         (advise.command, advise.advise, {"quiet", "as_json"}),
         (rank.command, rank.rank, {"quiet", "as_json"}),
+        (generalize.command, generalize.generalize, {"quiet", "as_json"}),
         (predict.command, Classifier.predict, {"model", "top", "explain", "as_csv", "quiet", "as_json", "sources"}),
     ],
-    ids=["fit", "compare", "evaluate", "embed", "audit", "advise", "rank", "predict"],
+    ids=["fit", "compare", "evaluate", "embed", "audit", "advise", "rank", "generalize", "predict"],
 )
 def test_options_and_defaults_are_those_of_the_function(
     command: click.Command, function: Callable[..., Any], also: set[str]

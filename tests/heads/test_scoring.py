@@ -79,7 +79,9 @@ def test_boosted_by_hand():
         "intercept": np.array([[0, 1], [0, 0]], np.float32),
         "votes": np.array([3, 1], np.float32),
     }
-    proba = SCORERS["boosted"](X, tensors, {})
+    proba = SCORERS["boosted"](X, tensors, {"power": 1.0})
     first = 1 / (1 + np.exp([4.0 - 1, -10.0]))
     np.testing.assert_allclose(proba[:, 1], 0.75 * first + 0.25 / (1 + np.exp([-4.0, 9.0])), rtol=1e-6)
     np.testing.assert_allclose(proba.sum(axis=1), 1)
+    raised = SCORERS["boosted"](np.sign(X) * X**2, tensors, {"power": 0.5})
+    np.testing.assert_allclose(raised, proba, rtol=1e-5)
