@@ -177,7 +177,8 @@ def backbones_of(
     if layer == AUTO:
         raise UsageError("--layer must be a stage here, such as blocks.3, not auto; or leave it out for the usual one.")
     if training is not None:
-        backbone = backbone or default_backbone("finetune", modality)
+        # The first of those that are fine-tuned: one is trained here.
+        backbone = backbone or default_backbone("finetune", modality).split("+")[0]
     backbones = get_backbones(backbone, modality=modality, layer=layer, **options)
     if training is not None and len(backbones) > 1:
         raise UsageError(

@@ -17,6 +17,7 @@ from regraft.features.engines import EngineName
 from regraft.features.extraction import Features, extract
 from regraft.features.streaming import Progress
 from regraft.finetuning.settings import Training
+from regraft.heads.scoring import SCORERS
 
 if TYPE_CHECKING:
     from regraft.backbones.registry import Backbone
@@ -124,10 +125,15 @@ def end_to_end(
         progress=progress,
         announce=announce,
     )
+    # As the saved classifier will name them: by its engine, in its precision.
+    seen = extract(
+        target.examples, target.names, found.backbones, engine=engine, precisions=found.precisions, progress=progress
+    )
+    probabilities = SCORERS[found.head](seen.values, found.tensors, found.settings)
     rows, said = found.source_held_out
     nothing = np.zeros((0, problem.k))
     scores = scores_of(
-        found.target_probabilities,
+        probabilities,
         said,
         problem.y[rows],
         problem.weights[rows],
@@ -144,7 +150,7 @@ def end_to_end(
         head=found.head,
         tensors=found.tensors,
         settings=found.settings,
-        probabilities=found.target_probabilities,
+        probabilities=probabilities,
         source_rows=rows,
         source_probabilities=said,
         scores=scores,
