@@ -109,9 +109,9 @@ class DomainDifference:
 def domain_difference(
     source: npt.ArrayLike,
     target: npt.ArrayLike,
-    y: npt.ArrayLike,
-    target_y: npt.ArrayLike,
-    class_names: Sequence[str],
+    y: npt.ArrayLike | None = None,
+    target_y: npt.ArrayLike | None = None,
+    class_names: Sequence[str] = (),
     seed: int = 0,
 ) -> DomainDifference:
     """Return how different two domains are.
@@ -121,9 +121,9 @@ def domain_difference(
     source : array of shape (n, d)
         Features.
     target : array of shape (m, d)
-    y : int array of shape (n,)
-        The source's class indices.
-    target_y : int array of shape (m,)
+    y : int array of shape (n,), optional
+        The source's class indices; without them nothing is said of classes.
+    target_y : int array of shape (m,), optional
         The target's, true or predicted; -1 for an example of none of these classes.
     class_names : sequence of str of length k
     seed : int
@@ -139,5 +139,7 @@ def domain_difference(
     """
     proxy = proxy_distance(source, target, seed)
     discrepancy = maximum_mean_discrepancy(source, target, seed)
-    classes = class_drift(source, y, target, target_y, class_names)
-    return DomainDifference(proxy, discrepancy, classes, len(np.asarray(y)), len(np.asarray(target_y)))
+    classes: tuple[ClassDrift, ...] = ()
+    if y is not None and target_y is not None:
+        classes = class_drift(source, y, target, target_y, class_names)
+    return DomainDifference(proxy, discrepancy, classes, len(np.asarray(source)), len(np.asarray(target)))

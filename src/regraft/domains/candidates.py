@@ -132,14 +132,9 @@ class Tried:
     @cached_property
     def difference(self) -> DomainDifference:
         """How different the domains are, whatever their classes."""
-        from regraft.adaptation.difference import DomainDifference
-        from regraft.adaptation.maximum_mean_discrepancy import maximum_mean_discrepancy
-        from regraft.adaptation.proxy_distance import proxy_distance
+        from regraft.adaptation.difference import domain_difference
 
-        X, other = self.problem.X, self.problem.target
-        return DomainDifference(
-            proxy_distance(X, other, self.seed), maximum_mean_discrepancy(X, other, self.seed), (), len(X), len(other)
-        )
+        return domain_difference(self.problem.X, self.problem.target, seed=self.seed)
 
     def choose(self, rule: str) -> tuple[Choice, Trial]:
         """Return which method is kept, by which rule and why, and that method."""
