@@ -81,7 +81,11 @@ def test_a_table_of_figures_is_printed(run: Callable[..., Any]) -> None:
         (("--split", "blocks"), "colour,amount", "--split has no meaning with --label-columns; the test is drawn"),
         (("--strategy", "auto"), "colour,amount", "--strategy must be probe or finetune"),
         (("--mix", "mixup", "--strategy", "finetune"), "colour,amount", "--mix has no meaning where several tasks"),
-        ((), "colour", "must name two columns or more, but names 1; one column goes to --label-column"),
+        (
+            (),
+            "colour",
+            "but 'colour' is one of classes; give it to --label-column, or say what it is",
+        ),
         (("--task-kinds", "colour"), "colour,amount", "--task-kinds must be column=kind pairs"),
     ],
 )
@@ -98,3 +102,33 @@ def test_what_means_nothing_for_one_task_is_refused(
 ) -> None:
     done = cli("fit", colours, "--out", tmp_path / "out", *option)
     assert done.code == 2 and f"{option[0]} has no meaning with one task (no --label-columns)" in done.err
+
+
+def test_a_single_column_of_numbers_or_of_several_labels(
+    run: Callable[..., Any], cli: Callable[..., Any], table: Path, tmp_path: Path
+) -> None:
+    done = run("--quiet", columns="amount")
+    assert done.code == 0, done.err
+    header, first = done.out.splitlines()[:2]
+    assert "together" not in header and first.split()[:2] == ["amount", "mean"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "1 task" in page and "Together" not in page and "together" not in page
+    figures = json.loads((tmp_path / "out" / "tasks.json").read_text())
+    assert figures["headline"].startswith("amount: mean absolute error ")
+    assert figures["tasks"][0].keys() >= {"linear", "alone"} and "together" not in figures["tasks"][0]
+    image = next(iter((table.parent / "images" / "green").iterdir()))
+    assert "amount: " in cli("predict", tmp_path / "out" / "model.regraft", image).out
+
+
+def test_rows_without_any_label_take_no_part_and_are_no_fault(
+    cli: Callable[..., Any], table: Path, tmp_path: Path
+) -> None:
+    lines = table.read_text().splitlines()
+    few = [line if number % 10 else ",".join([*line.split(",")[:2], "", ""]) for number, line in enumerate(lines)]
+    path = table.with_name("gaps.csv")
+    path.write_text("\n".join([lines[0], *few[1:]]))
+    backbone = ("--backbone", "tf_efficientnet_lite0", "--quiet", "--out", tmp_path / "out")
+    done = cli("fit", path, "--label-columns", "amount", *backbone)
+    assert done.code == 0, done.err
+    skipped = json.loads((tmp_path / "out" / "tasks.json").read_text())["skipped"]
+    assert len(skipped) == 12 and {each["reason"] for each in skipped} == {"no label in any of the columns"}

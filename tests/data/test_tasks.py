@@ -85,11 +85,11 @@ def test_the_same_row_twice_is_one_example_and_a_contradiction_is_refused(tmp_pa
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        (("pet",), "must name two columns or more, but names 1; one column goes to --label-column"),
+        ((), "must name columns of the table, but names none; name one or more"),
         (("pet", "size", "pet"), "must name each column once, but names 'pet' twice"),
     ],
 )
-def test_columns_must_be_two_different_ones(tmp_path: Path, columns: tuple[str, ...], words: str) -> None:
+def test_columns_must_be_different_ones(tmp_path: Path, columns: tuple[str, ...], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         read_tasks(table(tmp_path), columns)
 

@@ -50,3 +50,14 @@ def test_the_same_seed_gives_the_same_intervals() -> None:
     answers = {"together": said, "alone": said[:, ::-1]}
     one, other = (compare("ordinal", truth, answers, usual, seed=3) for _ in range(2))
     assert one == other
+
+
+def test_of_a_single_task_the_gain_is_over_the_linear_head() -> None:
+    truth = np.array([1.0, 2.0, 3.0, 4.0])
+    answers = {"linear": truth + 1.0, "alone": truth + 0.25}
+    found = compare("numbers", truth, answers, np.array([2.5]))
+    assert set(found.ways) == {"linear", "alone"}
+    assert found.gain["mean_absolute_error"].value == pytest.approx(0.75)
+    assert compare("numbers", truth, {**answers, "together": truth}, np.array([2.5])).gain[
+        "mean_absolute_error"
+    ].value == pytest.approx(0.25)

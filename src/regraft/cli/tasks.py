@@ -21,7 +21,7 @@ from regraft.multitask.answers import TaskPrediction
 from regraft.multitask.fitting import fit_tasks
 from regraft.multitask.model import Tasks
 from regraft.multitask.recognition import parse_kinds
-from regraft.multitask.result import TOLD, WAYS, TasksResult
+from regraft.multitask.result import TOLD, TasksResult
 from regraft.reports.tasks import PAGE, VERDICTS, plain, told, write
 from regraft.runs import MODEL, new_run_folder, whole
 
@@ -91,13 +91,15 @@ def _refuse_given(names: dict[str, str], because: str) -> None:
 
 
 def _show(result: TasksResult, folder: Path) -> None:
+    shared = ("together",) if len(result.tasks) > 1 else ()
+    ways_there = ("linear", "alone", *shared)
     rows: list[tuple[str, ...]] = [
-        ("task", "measure", "linear head", "alone", "together", "gain, 95% interval", "", "kept")
+        ("task", "measure", "linear head", "alone", *shared, "gain, 95% interval", "", "kept")
     ]
     for task in result.tasks:
         for name, gain in task.compared.gain.items():
             first = name == task.measure.name
-            ways = (plain(task.compared.ways[way][name].value) for way in WAYS)
+            ways = (plain(task.compared.ways[way][name].value) for way in ways_there)
             verdict = VERDICTS[task.verdict] if first else ""
             value, low, high = told(gain, sign=True)
             shown = f"{value} ({low} to {high})"

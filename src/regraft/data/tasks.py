@@ -20,6 +20,9 @@ from regraft.errors import DataError, UsageError
 
 OPTION = "--label-columns"
 
+NO_LABEL = "no label in any of the columns"
+"""Why an example is left out that nothing can be learnt from or measured by."""
+
 _ANY = tuple(extension for extensions in EXTENSIONS.values() for extension in extensions)
 
 
@@ -99,10 +102,8 @@ def read_tasks(
 
 def _asked(label_columns: Sequence[str]) -> tuple[str, ...]:
     asked = tuple(name.strip() for name in label_columns)
-    if len(asked) < 2:
-        raise UsageError(
-            f"{OPTION} must name two columns or more, but names {len(asked)}; one column goes to --label-column."
-        )
+    if not any(asked):
+        raise UsageError(f"{OPTION} must name columns of the table, but names none; name one or more.")
     double = next((name for name in asked if asked.count(name) > 1), None)
     if double is not None:
         raise UsageError(f"{OPTION} must name each column once, but names {double!r} twice; leave one out.")
@@ -193,7 +194,7 @@ def _usable(
         elif split and not split[row]:
             skipped.append(Skipped(names[row], "empty split"))
         elif not any(cells[row] for cells in texts.values()):
-            skipped.append(Skipped(names[row], "no label in any of the columns"))
+            skipped.append(Skipped(names[row], NO_LABEL))
         else:
             rows.append(row)
     return rows, skipped

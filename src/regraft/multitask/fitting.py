@@ -13,7 +13,7 @@ from regraft.backbones.lookup import get_backbones
 from regraft.backbones.preprocessing import Pixels, Resize
 from regraft.backbones.registry import DEFAULTS, Backbone
 from regraft.data.dataset import SPLITS, Dataset
-from regraft.data.tasks import read_tasks
+from regraft.data.tasks import NO_LABEL, read_tasks
 from regraft.features.engines import EngineName
 from regraft.features.extraction import Features
 from regraft.features.streaming import Progress
@@ -22,7 +22,7 @@ from regraft.multitask.kinds import KINDS
 from regraft.multitask.measuring import compare
 from regraft.multitask.packing import pack
 from regraft.multitask.recognition import make_tasks
-from regraft.multitask.request import check_request, one_backbone
+from regraft.multitask.request import check_request, check_single, one_backbone
 from regraft.multitask.result import TaskFound, TasksResult
 from regraft.multitask.splitting import Parts, settle_parts, settle_test
 from regraft.multitask.tasks import Task
@@ -74,7 +74,8 @@ def fit_tasks(
     data : path
         A table of images, texts or recordings, or a folder with one.
     label_columns : sequence of str
-        Its columns of labels, two or more. A cell may be empty: such a label is not known, and takes no part.
+        Its columns of labels; a single one must be of numbers, ordered classes or several labels a cell. A cell may be
+        empty: such a label is not known, and takes no part.
     weighting : {"equal", "uncertainty", "grad-norm"}
         How the tasks' losses become one.
     task_kinds : mapping of str to str, optional
@@ -122,6 +123,7 @@ def fit_tasks(
     check_request(strategy, training, weighting, test_size, seed)
     cells = read_tasks(data, label_columns, column=column, group_column=group_column, images=images)
     tasks, said = make_tasks(cells.columns, task_kinds)
+    check_single(tasks)
     dataset, protocol = settle_test(cells.dataset, tasks, test_size, seed)
     settle_parts(dataset, tasks, seed)  # what cannot be learnt is said before the features are computed
     backbones = get_backbones(
@@ -136,7 +138,11 @@ def fit_tasks(
     )
     if strategy == "finetune":
         one_backbone(backbones)
-    for sentence in (f"{dataset.count(len(dataset))}, {len(tasks)} tasks.", *said, *_described(dataset, protocol)):
+    for sentence in (
+        f"{dataset.count(len(dataset))}, {len(tasks)} task{'s' if len(tasks) > 1 else ''}.",
+        *said,
+        *_described(dataset, protocol),
+    ):
         say(sentence)
     read = time.perf_counter()
     seen = see(
@@ -153,7 +159,9 @@ def fit_tasks(
     assert features is not None
     extracted = time.perf_counter()
     skipped = dataset.skipped + seen.skipped
-    check_skipped(len(dataset) + len(dataset.skipped), skipped, skip_unreadable)
+    # Labels may be missing: who has none at all takes no part, and is no sign of a broken table.
+    unusable = tuple(each for each in skipped if each.reason != NO_LABEL)
+    check_skipped(len(dataset) + len(unusable), unusable, skip_unreadable)
     dataset = replace(dataset.take(seen.index), skipped=skipped)
     tasks = tuple(task.take(seen.index) for task in tasks)
     parts = settle_parts(dataset, tasks, seed)
@@ -169,9 +177,12 @@ def fit_tasks(
     for position, task in enumerate(tasks):
         say(f"Learning {task.name} alone.")
         alone.append(learner.network(trunk, [position], weighting)[0][0])
-    say(f"Learning {len(tasks)} tasks together ({weighting}).")
-    together, counted = learner.network(trunk, range(len(tasks)), weighting)
-    ways = [{"linear": a, "alone": b, "together": c} for a, b, c in zip(linear, alone, together, strict=True)]
+    ways = [{"linear": a, "alone": b} for a, b in zip(linear, alone, strict=True)]
+    counted = [1.0]
+    if len(tasks) > 1:
+        say(f"Learning {len(tasks)} tasks together ({weighting}).")
+        together, counted = learner.network(trunk, range(len(tasks)), weighting)
+        ways = [{**own, "together": way} for own, way in zip(ways, together, strict=True)]
     kept = [min(found, key=lambda way: found[way].val_loss) for found in ways]
     learnt = time.perf_counter()
     found = tuple(_found(task, parts, each, way, seed) for task, each, way in zip(tasks, ways, kept, strict=True))

@@ -43,7 +43,8 @@ class Compared:
     ways : dict of str to dict of str to Figure
         Of each way, by measure.
     gain : dict of str to Figure
-        By measure, how much better "together" is than "alone": above 0 is better, whatever the measure.
+        By measure, how much better "together" is than "alone", or of a single task "alone" than "linear": above 0 is
+        better, whatever the measure.
     usual : dict of str to float
         By measure, what one gets who sees no example: the most frequent class, or the mean.
     """
@@ -65,7 +66,7 @@ def compare(
     truth : array of length n
         Labels of the test rows that have one.
     answers : mapping of str to array
-        By way, "alone" and "together" among them: probabilities (n, k), or numbers (n,).
+        By way, "alone" among them, with "together" or "linear": probabilities (n, k), or numbers (n,).
     usual : array
         The answer (k,), or the number (1,), of one who sees no example.
     seed : int
@@ -78,6 +79,7 @@ def compare(
     n = len(truth)
     task = KINDS[kind]
     drawn = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
+    pair = ("together", "alone") if "together" in answers else ("alone", "linear")
     ways: dict[str, Figures] = {way: {} for way in answers}
     gain: Figures = {}
     for measure in task.measures:
@@ -87,7 +89,7 @@ def compare(
         for way, said in answers.items():
             value = measure.of(truth, said)
             ways[way][measure.name] = Figure(value, _interval(measure, value, again[way], n))
-        gain[measure.name] = _gain(task, measure, truth, answers, again)
+        gain[measure.name] = _gain(task, measure, truth, answers, again, pair)
     constant = np.repeat(np.asarray(usual)[None], n, axis=0).reshape((n, -1) if kind != "numbers" else n)
     return Compared(ways, gain, {measure.name: measure.of(truth, constant) for measure in task.measures})
 
@@ -106,15 +108,21 @@ def _interval(measure: Measure, value: float, again: np.ndarray, n: int) -> tupl
 
 
 def _gain(
-    task: Kind, measure: Measure, truth: np.ndarray, answers: Mapping[str, np.ndarray], again: dict[str, np.ndarray]
+    task: Kind,
+    measure: Measure,
+    truth: np.ndarray,
+    answers: Mapping[str, np.ndarray],
+    again: dict[str, np.ndarray],
+    pair: tuple[str, str],
 ) -> Figure:
+    """Return how much better the first of a pair of ways is than the second."""
+    one, other = pair
     if measure.share:
-        right = {way: _right(task, truth, answers[way]) for way in ("together", "alone")}
-        return Figure(*paired_gain(right["together"], right["alone"]))
+        return Figure(*paired_gain(_right(task, truth, answers[one]), _right(task, truth, answers[other])))
     sign = 1 if measure.higher else -1
-    differences = sign * (again["together"] - again["alone"])
+    differences = sign * (again[one] - again[other])
     low, high = np.quantile(differences, [0.025, 0.975])
-    value = sign * (measure.of(truth, answers["together"]) - measure.of(truth, answers["alone"]))
+    value = sign * (measure.of(truth, answers[one]) - measure.of(truth, answers[other]))
     return Figure(float(value), (float(low), float(high)))
 
 

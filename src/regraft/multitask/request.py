@@ -8,6 +8,7 @@ from regraft.backbones.registry import Backbone
 from regraft.backbones.stage_names import HEAD
 from regraft.errors import UsageError
 from regraft.finetuning.settings import Training
+from regraft.multitask.tasks import Task
 from regraft.multitask.weighting import WEIGHTINGS
 
 STRATEGIES = ("probe", "finetune")
@@ -59,3 +60,18 @@ def one_backbone(backbones: Sequence[Backbone]) -> Backbone:
             f"{len(backbones)}; name one of them."
         )
     return backbones[0]
+
+
+def check_single(tasks: Sequence[Task]) -> None:
+    """Raise UsageError where the only task is one of classes, which a fit without --label-columns does better.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    """
+    if len(tasks) == 1 and tasks[0].kind == "classes":
+        raise UsageError(
+            f"--label-columns must name two columns or more, or one of numbers, ordered classes or several labels a "
+            f"cell, but {tasks[0].name!r} is one of classes; give it to --label-column, or say what it is with "
+            "--task-kinds."
+        )

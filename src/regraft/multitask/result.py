@@ -76,22 +76,27 @@ class TaskFound:
         return KINDS[self.kind].measures[0]
 
     @property
+    def shares(self) -> bool:
+        """Whether it was learnt with others too."""
+        return "together" in self.compared.ways
+
+    @property
     def gain(self) -> Figure:
-        """How much better together is than alone, by that measure."""
+        """How much better together is than alone, by that measure; of a single task, a network than a linear head."""
         return self.compared.gain[self.measure.name]
 
     @property
     def verdict(self) -> Verdict:
-        """Whether learning together made the task better, worse, or cannot be told from chance."""
+        """Whether that made the task better, worse, or cannot be told from chance."""
         return verdict(self.gain)
 
     @property
     def error_cut(self) -> Figure | None:
-        """Which share of the error of learning alone is gone together; None where there was none.
+        """Which share of the error of learning alone, or by a linear head, is gone; None where there was none.
 
         It gives tasks of all kinds one unit. The error is the distance from a perfect figure.
         """
-        alone = self.compared.ways["alone"][self.measure.name].value
+        alone = self.compared.ways["alone" if self.shares else "linear"][self.measure.name].value
         error = 1 - alone if self.measure.higher else alone
         if error < 1e-9:
             return None
@@ -103,6 +108,12 @@ class TaskFound:
         """What was found, for people."""
         name = TOLD[self.measure.name]
         figures = self.compared.ways
+        if not self.shares:
+            figure = figures[self.kept][self.measure.name]
+            return (
+                f"{self.name}: {name} {figure.value:.4g} (95% interval {figure.ci95[0]:.4g} to {figure.ci95[1]:.4g}), "
+                f"{self.compared.usual[self.measure.name]:.4g} by one who sees nothing; kept: {WAYS[self.kept]}."
+            )
         alone, together = (figures[way][self.measure.name].value for way in ("alone", "together"))
         low, high = self.gain.ci95
         how = {
@@ -179,7 +190,9 @@ class TasksResult:
 
     @property
     def headline(self) -> str:
-        """What learning together did, in one sentence."""
+        """What learning together did, in one sentence; of a single task, how well it is told."""
+        if len(self.tasks) == 1:
+            return self.tasks[0].sentence
         gained, lost = self.named("gained"), self.named("lost")
         if gained and lost:
             return f"Learning together helped {_listed(gained)} and harmed {_listed(lost)}."

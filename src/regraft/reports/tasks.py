@@ -81,6 +81,7 @@ def render(result: TasksResult, model: str = "model.regraft") -> str:
     """
     return template("tasks.html").render(
         result=result,
+        several=len(result.tasks) > 1,
         sections=[_section(task) for task in result.tasks],
         gains=gains(result.tasks),
         ways=WAYS,
@@ -140,7 +141,7 @@ def _section(task: TaskFound) -> Section:
             Row(
                 TOLD[name],
                 plain(task.compared.usual[name]),
-                {way: told(task.compared.ways[way][name]) for way in WAYS},
+                {way: told(task.compared.ways[way][name]) for way in WAYS if way in task.compared.ways},
                 told(gain, sign=True),
                 "gained" if low > 0 else "lost" if high < 0 else "unclear",
             )
