@@ -11,6 +11,7 @@ import pytest
 
 from regraft.data.dataset import TASK, Dataset, Skipped
 from regraft.data.domains import domain_folders, join, read_domains, select_domains, with_classes_present
+from regraft.data.sources import read_source
 from regraft.data.target import indices_of, read_target, target_of
 from regraft.errors import DataError, UsageError
 
@@ -309,3 +310,8 @@ def test_some_examples_of_a_target() -> None:
 
 def test_indices_of_labels() -> None:
     assert indices_of(["b", "z", "", "a"], ("a", "b")).tolist() == [1, -1, -1, 0]
+
+
+def test_a_row_without_a_domain_is_as_good_as_others_where_domains_do_not_matter(tmp_path: Path) -> None:
+    rows = [f"{row},{'' if i == 2 else 'uk'}" for i, row in enumerate(reviews(6))]
+    assert len(read_source(table(tmp_path, "text,label,domain", *rows))) == 6

@@ -55,7 +55,17 @@ def read_domains(source: Any, **options: Any) -> Dataset:
             shown = ", ".join(f"{domain} ({len(part):,})" for domain, part in parts.items())
             note = f"the folders are domains, and theirs are the classes: {shown}"
             return replace(joined, notes=(note, *joined.notes))
-    return read_source(source, **options)
+    return _with_domains(read_source(source, **options))
+
+
+def _with_domains(dataset: Dataset) -> Dataset:
+    """Return a dataset without the examples whose domain is not known, where there are domains."""
+    if dataset.domain is None or (dataset.domain != "").all():
+        return dataset
+    empty = np.flatnonzero(dataset.domain == "")
+    skipped = tuple(Skipped(dataset.names[i], "empty domain") for i in empty)
+    kept = with_classes_present(dataset.take(dataset.domain != ""))
+    return replace(kept, skipped=(*dataset.skipped, *skipped))
 
 
 def domain_folders(folder: Path) -> list[Path]:

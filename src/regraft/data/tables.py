@@ -97,9 +97,6 @@ def read_table(
     missing = "not UTF-8 text; save the table as UTF-8" if finder is None else "file not found"
     empty = "empty text" if finder is None else f"no {NOUNS[modality][0]} is named"
     rows, skipped = _usable_rows(values, names, examples, labels, split, missing, empty)
-    if domain is not None:
-        skipped += [Skipped(names[row], "empty domain") for row in rows if not domain[row]]
-        rows = [row for row in rows if domain[row]]
     said = [each for each in (labels, split, groups, domain) if each]
     # The same text twice is for the audit to find; the same file twice is one example.
     kept = rows if finder is None else _without_repeats(rows, examples, said, path, modality)
