@@ -38,7 +38,7 @@ def test_a_table_and_files(cli: Cli, cameras: Path, tmp_path: Path) -> None:
     assert "kept" in ran.out
     assert "21 labels were found in the target: they serve to measure alone" in ran.err
     files = {path.name for path in (tmp_path / "run").iterdir()}
-    assert files == {"adapt.json", "domains.svg", "model.regraft", "report.html"}
+    assert files == {"adapt.json", "domains.svg", "model.regraft", "predictions.csv", "report.html"}
     named = cli("predict", tmp_path / "run" / "model.regraft", cameras / "night" / "red")
     assert (named.code, len(named.out.splitlines())) == (0, 7)
 
@@ -86,7 +86,28 @@ def test_links_that_are_not_there(cli: Cli, cameras: Path, tmp_path: Path) -> No
     ran = cli("adapt", *arguments, "--out", tmp_path / "run")
     assert ran.code == 1
     assert "none.csv" in ran.err
+    assert "source-only:" not in ran.err  # nothing was tried before
     assert not (tmp_path / "run").exists()
+
+
+def test_links_are_told_of(cli: Cli, cameras: Path, tmp_path: Path) -> None:
+    table = tmp_path / "links.csv"
+    sides = [[f"{side}/{c}/{i}.png" for c in COLOURS for i in range(7)] for side in ("source", "target")]
+    pairs = [(names[i], names[i - 1]) for names in sides for i in range(1, 21)]
+    table.write_text("\n".join(["a,b", *(",".join(pair) for pair in pairs), "nobody,red/0.png"]))
+    arguments = (cameras / "day", cameras / "night", *TINY, "--method", "center", "--links", table)
+    ran = cli("adapt", *arguments, "--out", tmp_path / "run")
+    assert ran.code == 0
+    assert "Links: 1 of 41 links do not join two of the 42 examples" in ran.out
+    assert "With links " in ran.out
+
+
+def test_a_method_that_cannot_be_done_is_refused_before_any_is_tried(cli: Cli, cameras: Path, tmp_path: Path) -> None:
+    arguments = (cameras / "day", cameras / "night", *TINY, "--method", "multi-tradaboost", "--target-labels", "2")
+    ran = cli("adapt", *arguments, "--out", tmp_path / "run")
+    assert ran.code == 2
+    assert "must have several sources; give more, or take tradaboost." in ran.err
+    assert "source-only:" not in ran.err
 
 
 def test_generalize(cli: Cli, cameras: Path) -> None:

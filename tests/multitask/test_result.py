@@ -28,7 +28,7 @@ def test_a_gain_is_told_in_shares_of_the_error() -> None:
 
 def test_a_sentence_names_negative_transfer() -> None:
     assert found("pet", 1.0, WORSE).sentence == (
-        "pet lost by learning together (negative transfer): accuracy 1 alone, 0.9 together (better by -0.1, 95% "
+        "pet lost by learning together (negative transfer): accuracy 1 alone, 0.9 together (gain -0.1, 95% "
         "interval -0.2 to -0.01); kept: the network of all tasks."
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from dataclasses import replace
@@ -12,8 +14,9 @@ import pytest
 
 from regraft.data.dataset import TASK, Dataset
 from regraft.domains.adapt import adapt
-from regraft.domains.adapted import Adapted
-from regraft.reports.adaptation import map_of, render, write
+from regraft.domains.adapted import Adapted, Related
+from regraft.relations.learnt import Relations
+from regraft.reports.adaptation import map_of, named, render, write
 
 TINY = {"backbone": "test_resnet", "weights": "none", "image_size": 32, "engine": "torch"}
 
@@ -77,7 +80,22 @@ def test_the_map_has_both_domains(adapted: Adapted) -> None:
     assert "source (24)" in picture and "target (24)" in picture
 
 
+def test_what_the_target_is_named(adapted: Adapted) -> None:
+    rows = list(csv.DictReader(io.StringIO(named(adapted))))
+    assert [row["image"] for row in rows] == list(adapted.target.names)
+    best = adapted.probabilities.argmax(axis=1)
+    assert [row["label"] for row in rows] == [adapted.classifier.classes[c] for c in best]
+    assert [float(row["probability"]) for row in rows] == pytest.approx(adapted.probabilities.max(axis=1), abs=1e-6)
+
+
+def test_links_tell_in_what_the_target_is_named(adapted: Adapted) -> None:
+    other = np.eye(3)[(adapted.probabilities.argmax(axis=1) + 1) % 3]
+    relations = Relations(adapted.classifier.classes, (), 0.0, None, "none")
+    rows = csv.DictReader(io.StringIO(named(replace(adapted, related=Related(relations, (), other, None, None, None)))))
+    assert [row["label"] for row in rows] == [adapted.classifier.classes[c] for c in other.argmax(axis=1)]
+
+
 def test_files(adapted: Adapted, tmp_path: Path) -> None:
     write(adapted, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "domains.svg", "adapt.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "domains.svg", "adapt.json", "predictions.csv"}
     assert json.loads((tmp_path / "adapt.json").read_text())["method"] == adapted.method

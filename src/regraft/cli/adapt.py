@@ -14,7 +14,7 @@ from regraft.domains.adapt import adapt
 from regraft.domains.adapted import Adapted
 from regraft.errors import UsageError
 from regraft.finetuning.settings import Training
-from regraft.reports.adaptation import REPORT, write
+from regraft.reports.adaptation import PREDICTIONS, REPORT, write
 from regraft.runs import MODEL, new_run_folder, whole
 
 
@@ -124,10 +124,14 @@ def _show(adapted: Adapted, folder: Path) -> None:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for sentence in adapted.sentences:
         say(sentence)
-    if adapted.related is not None and adapted.related.accuracy is not None:
-        related = adapted.related
-        say(f"With links {related.accuracy:.3f}, without {related.accuracy_without:.3f}.")
+    related = adapted.related
+    if related is not None:
+        for sentence in related.notes:
+            say(f"Links: {sentence}.")
+        if related.accuracy is not None:
+            say(f"With links {related.accuracy:.3f}, without {related.accuracy_without:.3f}.")
     sentence = adapted.difference.sentence()
     say(f"{sentence[:1].upper()}{sentence[1:]}.")
     say(f"classifier  {folder / MODEL}")
     say(f"report      {folder / REPORT}")
+    say(f"target      {folder / PREDICTIONS}")

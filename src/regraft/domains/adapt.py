@@ -17,6 +17,7 @@ from regraft.data.domains import with_classes_present
 from regraft.data.target import Target, indices_of
 from regraft.domains.adapted import Adapted
 from regraft.domains.candidates import asked_for, check_rule, try_all
+from regraft.domains.linking import read_linked
 from regraft.domains.outcome import conclude
 from regraft.domains.pair import check_pair, draw_known, read_pair
 from regraft.errors import UsageError
@@ -99,7 +100,7 @@ def adapt(
     Raises
     ------
     DataError
-        If a domain cannot be read, or they share no class.
+        If a domain or the links cannot be read, or the domains share no class.
     UsageError
         If an option means nothing, or no target is named.
     """
@@ -132,6 +133,7 @@ def adapt(
     dataset, of_source = _seen_source(dataset, backbones, skip_unreadable, engine, progress)
     other, of_target = _seen_target(other, dataset, backbones, of_source, skip_unreadable, engine, progress)
     warnings = check_pair(dataset, other)
+    linked = None if links is None else read_linked(Path(links), dataset.names, other.names)
     known = np.zeros(0, np.intp)
     if target_labels is not None:
         known = draw_known(other, target_labels, dataset.class_names, seed)
@@ -155,7 +157,7 @@ def adapt(
     return conclude(
         tried,
         rule=choose_by,
-        links=None if links is None else Path(links),
+        linked=linked,
         warnings=warnings,
         notes=[*notes, *of_source.notes],
         started=started,

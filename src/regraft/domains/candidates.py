@@ -192,15 +192,9 @@ def try_all(
     # These matrices are small: threads of a linear algebra library that wait for each other cost ten times the work.
     with threadpool_limits(limits=1):
         problem = pose(source, target, features, known, seed)
+    names, notes = _able(asked, known, problem, backbones)
     trials: list[Trial] = []
-    notes: list[str] = []
-    for name in asked.names:
-        reason = _cannot(name, known, problem, backbones)
-        if reason and not asked.every:
-            raise UsageError(f"--method {name} {reason}")
-        if reason:
-            notes += [f"{name} is left out: it {reason}"] if METHODS.get(name) is None or METHODS[name].package else []
-            continue
+    for name in names:
         if name == BATCH_NORM:
             trial = by_batch_norm(source, target, backbones, problem, features, engine, progress, seed)
         elif name in DEEP and training is not None:
@@ -247,6 +241,28 @@ def pose(source: Dataset, target: Target, features: tuple[Features, Features], k
         seed=seed,
         axes=axes,
     )
+
+
+def _able(
+    asked: Asked, known: np.ndarray, problem: Problem, backbones: Sequence[Backbone]
+) -> tuple[list[str], list[str]]:
+    """Return the methods that can be done here, and notes on those that can not though people might expect them.
+
+    Raises
+    ------
+    UsageError
+        If one that was named cannot.
+    """
+    names, notes = [], []
+    for name in asked.names:
+        reason = _cannot(name, known, problem, backbones)
+        if reason and not asked.every:
+            raise UsageError(f"--method {name} {reason}")
+        if not reason:
+            names.append(name)
+        elif name not in METHODS or METHODS[name].package:
+            notes.append(f"{name} is left out: it {reason}")
+    return names, notes
 
 
 def _cannot(name: str, known: np.ndarray, problem: Problem, backbones: Sequence[Backbone]) -> str:

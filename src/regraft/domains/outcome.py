@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -15,15 +14,13 @@ from regraft.adaptation import BATCH_NORM, METHODS
 from regraft.classifier import Classifier
 from regraft.data.dataset import Dataset
 from regraft.data.target import UNLABELLED
-from regraft.domains.adapted import Adapted, Attempted, Related
+from regraft.domains.adapted import Adapted, Attempted
 from regraft.domains.candidates import Tried
+from regraft.domains.linking import Linked, smoothed
 from regraft.domains.trial import Trial
-from regraft.errors import DataError
 from regraft.evaluation import metrics
 from regraft.evaluation.intervals import wilson
 from regraft.evaluation.significance import paired_gain
-from regraft.relations.links import Links, read_links
-from regraft.relations.relational import learn_relations, relate
 
 MAPPED = 600
 """Examples of each domain on the map."""
@@ -35,7 +32,7 @@ def conclude(
     tried: Tried,
     *,
     rule: str,
-    links: Path | None,
+    linked: Linked | None,
     warnings: Sequence[str],
     notes: Sequence[str],
     started: float,
@@ -47,17 +44,12 @@ def conclude(
     tried : Tried
     rule : str
         By what to choose.
-    links : Path, optional
-        A table of pairs of related examples.
+    linked : Linked, optional
+        Links between related examples of either domain.
     warnings, notes : sequences of str
         What has been said already.
     started : float
         By `time.perf_counter`.
-
-    Raises
-    ------
-    DataError
-        If the links cannot be read, or join no examples of either domain.
     """
     from threadpoolctl import threadpool_limits
 
@@ -69,7 +61,7 @@ def conclude(
     measured = measured_rows(tried)
     attempts = tuple(_attempted(trial, tried, measured) for trial in tried.trials)
     oracle = max(attempts, key=lambda each: each.accuracy or 0.0).name if len(measured) else None
-    related = None if links is None else _related(tried, chosen, links, measured)
+    related = None if linked is None else smoothed(tried, chosen, linked, measured)
     said = chosen.probabilities.argmax(axis=1)
     drifts = class_drift(problem.X, source.y, problem.target, said, source.class_names)
     difference = replace(tried.difference, classes=drifts)
@@ -133,58 +125,6 @@ def _attempted(trial: Trial, tried: Tried, measured: np.ndarray) -> Attempted:
         seconds=trial.seconds,
         settings=trial.settings,
     )
-
-
-def _related(tried: Tried, chosen: Trial, path: Path, measured: np.ndarray) -> Related:
-    """Return the chosen method's predictions smoothed over the target's links, as far as the source's teach it."""
-    source, target = tried.source, tried.target
-    n = len(source)
-    names = _told_apart(source, target.names)
-    links = read_links(path, names)
-    of_source, of_target = links.edges.max(axis=1) < n, links.edges.min(axis=1) >= n
-    if not of_source.any() or not of_target.any():
-        which = "source" if not of_source.any() else "target"
-        raise DataError(
-            f"--links must join examples within the source and within the target, but none joins two of the {which}; "
-            "add some, or leave it out."
-        )
-    notes = list(links.notes)
-    across = int(len(links) - of_source.sum() - of_target.sum())
-    if across:
-        notes.append(f"{across:,} links between source and target are not used")
-    inside = np.isin(links.edges, chosen.source_rows).all(axis=1) & of_source
-    place = np.full(n, -1)
-    place[chosen.source_rows] = np.arange(len(chosen.source_rows))
-    relations = learn_relations(
-        _renumbered(links.take(inside), place),
-        source.y[chosen.source_rows],
-        chosen.source_probabilities,
-        source.class_names,
-        tried.seed,
-    )
-    here = links.take(of_target)
-    smoothed, more = relate(
-        relations, Links(here.edges - n, here.kinds, here.kind_names, here.weights), chosen.probabilities
-    )
-    accuracy = without = interval = None
-    if len(measured):
-        y = target.y[measured]
-        after = smoothed[measured].argmax(axis=1) == y
-        before = chosen.probabilities[measured].argmax(axis=1) == y
-        accuracy, without = float(after.mean()), float(before.mean())
-        interval = paired_gain(after, before)[1]
-    return Related(relations, (*notes, *relations.sentences(), *more), smoothed, accuracy, without, interval)
-
-
-def _renumbered(links: Links, place: np.ndarray) -> Links:
-    return Links(place[links.edges], links.kinds, links.kind_names, links.weights)
-
-
-def _told_apart(source: Dataset, of_target: tuple[str, ...]) -> list[str]:
-    """Return the names of both domains' examples; where both use one, with source/ and target/ before it."""
-    if set(source.names) & set(of_target):
-        return [f"source/{name}" for name in source.names] + [f"target/{name}" for name in of_target]
-    return [*source.names, *of_target]
 
 
 def _map(tried: Tried, said: np.ndarray) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:

@@ -123,7 +123,7 @@ class TaskFound:
         }
         return (
             f"{self.name} {how[self.verdict]}: {name} {alone:.4g} alone, {together:.4g} together "
-            f"(better by {self.gain.value:+.3g}, 95% interval {low:+.3g} to {high:+.3g}); kept: {WAYS[self.kept]}."
+            f"(gain {self.gain.value:+.3g}, 95% interval {low:+.3g} to {high:+.3g}); kept: {WAYS[self.kept]}."
         )
 
     def to_dict(self) -> dict[str, Any]:

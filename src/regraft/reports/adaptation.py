@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import json
 import math
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from regraft.reports.html import template
 REPORT = "report.html"
 FIGURES = "adapt.json"
 MAP = "domains.svg"
+PREDICTIONS = "predictions.csv"
 
 DRIFTS = 20
 """Classes whose drift is shown, those that moved most."""
@@ -33,12 +36,25 @@ class Scale:
 
 
 def write(adapted: Adapted, folder: Path) -> None:
-    """Write `report.html`, `domains.svg` and `adapt.json` into a folder that is there."""
+    """Write `report.html`, `domains.svg`, `predictions.csv` and `adapt.json` into a folder that is there."""
     # A folder's undecodable bytes come as lone surrogates, which UTF-8 cannot hold.
     picture = map_of(adapted)
     (folder / MAP).write_bytes(picture.encode("utf-8", errors="backslashreplace"))
     (folder / REPORT).write_bytes(render(adapted, picture).encode("utf-8", errors="backslashreplace"))
+    (folder / PREDICTIONS).write_bytes(named(adapted).encode("utf-8", errors="backslashreplace"))
     (folder / FIGURES).write_text(json.dumps(adapted.to_dict(), indent=1), encoding="utf-8")
+
+
+def named(adapted: Adapted) -> str:
+    """Return what each example of the target is named, smoothed over its links where there are any, as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([NOUNS[adapted.target.modality][0], "label", "probability"])
+    said = adapted.probabilities if adapted.related is None else adapted.related.probabilities
+    for name, row in zip(adapted.target.names, said, strict=True):
+        best = int(row.argmax())
+        writer.writerow([name, adapted.classifier.classes[best], f"{row[best]:.6f}"])
+    return text.getvalue()
 
 
 def map_of(adapted: Adapted) -> str:
