@@ -15,6 +15,10 @@ MOVED = Shift(0.0, 0.5, 1.0, np.array([0.5, 0.5]), 0.0, 100)
 MIXED = Shift(0.5, 0.0, 1.0, np.array([0.8, 0.2]), 0.3, 100)
 
 
+N = 100
+"""Examples of the source."""
+
+
 def scores(
     circular: float | None = 0.8,
     weighted: float = 0.8,
@@ -83,10 +87,10 @@ def test_each_rule_has_its_own_favourite(rule: str, kept: str) -> None:
         "source-only": scores(0.5, 0.5, 0.9, 0.1, agreement=0.5),
         "coral": scores(0.95, 0.5, 0.9, 0.2, agreement=0.6),
         "tca": scores(0.4, 0.95, 0.9, 0.3, agreement=0.5),
-        "subspace": scores(0.3, 0.5, 0.1, 0.15, agreement=0.5),
+        "subspace": scores(0.4, 0.5, 0.1, 0.15, agreement=0.5),
         "kmm": scores(0.9, 0.6, 0.8, 0.9, agreement=0.95),
     }
-    choice = choose(given, MOVED, rule=rule)
+    choice = choose(given, MOVED, N, rule=rule)
     assert choice.name == kept
     assert not choice.fell_back
     assert choice.rule == f"Chosen by {RULES[rule]}; never by the labels that measure."
@@ -97,40 +101,59 @@ def test_each_rule_has_its_own_favourite(rule: str, kept: str) -> None:
 def test_source_only_is_kept_where_no_score_is_better(rule: str) -> None:
     worse = scores(0.7, 0.7, 0.6, 0.4, agreement=0.8)
     for given in ({"source-only": scores(), "coral": worse}, {"source-only": scores(), "coral": scores()}):
-        choice = choose(given, MOVED, rule=rule)
+        choice = choose(given, MOVED, N, rule=rule)
         assert (choice.name, choice.fell_back) == ("source-only", True)
         assert choice.sentence == "Source-only is kept: no method scores better than it."
 
 
 def test_a_method_that_cannot_go_back_is_last_by_that_rule() -> None:
     given = {"source-only": scores(0.1), "dann": scores(None)}
-    assert choose(given, MOVED, rule="circular").name == "source-only"
+    assert choose(given, MOVED, N, rule="circular").name == "source-only"
 
 
 def test_a_method_that_most_others_contradict_is_no_candidate() -> None:
     given = {"source-only": scores(0.5, agreement=0.4), "coral": scores(0.9, agreement=0.49)}
-    assert choose(given, MOVED).fell_back
+    assert choose(given, MOVED, N).fell_back
     given["coral"] = scores(0.9, agreement=0.5)
-    assert choose(given, MOVED).name == "coral"
+    assert choose(given, MOVED, N).name == "coral"
     told = {"source-only": scores(0.5, known=0.4), "coral": scores(0.9, known=0.6, agreement=0.1)}
-    assert choose(told, MOVED).name == "coral"  # what labels say counts more
+    assert choose(told, MOVED, N).name == "coral"  # what labels say counts more
+
+
+@pytest.mark.parametrize(
+    ("circular", "n", "kept"), [(0.66, 100, "source-only"), (0.7, 100, "tca"), (0.7, 400, "source-only")]
+)
+def test_a_method_that_goes_back_clearly_worse_is_no_candidate(circular: float, n: int, kept: str) -> None:
+    given = {"source-only": scores(0.8), "tca": scores(circular, information=1.0)}
+    choice = choose(given, MOVED, n)
+    assert choice.name == kept
+    assert choice.sentence.endswith("against it: tca.") == (kept != "tca")
+    told = {"source-only": scores(0.8, known=0.4), "tca": scores(0.1, known=0.6)}
+    assert choose(told, MOVED, n).name == "tca"  # what labels say counts more
+
+
+def test_a_correction_that_names_all_alike_is_not_kept() -> None:
+    given = {"source-only": scores(), "label-shift": scores(information=0.02), "coral": scores(0.99, 0.99, 0.0, 2.0)}
+    choice = choose(given, MIXED, N)
+    assert (choice.name, choice.fell_back) == ("source-only", True)
+    assert choice.sentence.endswith("and label-shift would name nearly all of it alike: source-only is kept.")
 
 
 def test_other_proportions_forbid_alignment() -> None:
     given = {"source-only": scores(), "label-shift": scores(0.1, agreement=0.1), "coral": scores(0.99, 0.99, 0.0, 2.0)}
-    choice = choose(given, MIXED)
+    choice = choose(given, MIXED, N)
     assert (choice.name, choice.fell_back) == ("label-shift", False)
     assert choice.sentence.startswith("The target looks like the source's classes in other proportions (by 30%)")
     assert choice.sentence.endswith("label-shift is kept, which corrects for them.")
     del given["label-shift"]
-    choice = choose(given, MIXED)
+    choice = choose(given, MIXED, N)
     assert (choice.name, choice.fell_back) == ("source-only", True)
     assert choice.sentence.endswith("was considered: source-only is kept.")
 
 
 def test_a_correction_of_proportions_is_no_candidate_where_classes_moved() -> None:
     given = {"source-only": scores(), "label-shift": scores(0.99, 0.99, 0.0, 2.0, agreement=1.0)}
-    choice = choose(given, MOVED)
+    choice = choose(given, MOVED, N)
     assert (choice.name, choice.fell_back) == ("source-only", True)
 
 
@@ -142,29 +165,29 @@ def test_known_labels_choose_whatever_the_shift_is_and_the_rule_among_equals(shi
         "coral": scores(0.5, known=0.7),
         "tca": scores(0.99, known=0.6),
     }
-    choice = choose(given, shift)
+    choice = choose(given, shift, N)
     assert choice.name == "coral"
     assert choice.rule.startswith("Chosen by accuracy on the target's known labels, each left out; among equals, ")
     assert choice.sentence == (
         "coral is kept: of 4 methods it scores best on the target's known labels, each left out."
     )
     given["source-only"] = scores(0.1, known=0.71)
-    assert choose(given, shift).fell_back
+    assert choose(given, shift, N).fell_back
 
 
 def test_one_method_asked_for_is_kept_and_it_says_what_speaks_against_it() -> None:
     given = {"source-only": scores(0.9), "coral": scores(0.2), "tca": scores(0.95), "label-shift": scores(0.9)}
-    choice = choose(given, MOVED, forced="coral")
+    choice = choose(given, MOVED, N, forced="coral")
     assert (choice.name, choice.fell_back) == ("coral", False)
     assert choice.rule == "Nothing was chosen: one method was asked for."
     assert choice.sentence == (
         "coral was asked for, and is kept. Beware: there and back it names 0.200 of the source rightly, and "
         "source-only 0.900."
     )
-    assert choose(given, MOVED, forced="tca").sentence == "tca was asked for, and is kept."
+    assert choose(given, MOVED, N, forced="tca").sentence == "tca was asked for, and is kept."
     assert "Beware: the target looks like the source's classes in other proportions" in (
-        choose(given, MIXED, forced="tca").sentence
+        choose(given, MIXED, N, forced="tca").sentence
     )
-    assert "Beware" not in choose(given, MIXED, forced="label-shift").sentence
-    asked = choose(given, MOVED, forced="source-only")
+    assert "Beware" not in choose(given, MIXED, N, forced="label-shift").sentence
+    asked = choose(given, MOVED, N, forced="source-only")
     assert (asked.name, asked.fell_back) == ("source-only", False)

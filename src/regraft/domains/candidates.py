@@ -142,7 +142,9 @@ class Tried:
 
         scores = {trial.name: trial.scores for trial in self.trials}
         different = self.difference.is_different
-        choice = choose(scores, self.shift, different=different, rule=rule, forced=self.asked.forced)
+        choice = choose(
+            scores, self.shift, len(self.problem.X), different=different, rule=rule, forced=self.asked.forced
+        )
         return choice, next(trial for trial in self.trials if trial.name == choice.name)
 
 
