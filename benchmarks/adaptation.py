@@ -8,7 +8,10 @@ auto_least   the least gain of auto over source-only on any pair (points as a sh
 auto_gain    the mean over the pairs, with a 95% interval by Student's t (auto_gain_low above 0).
 fell_back    pairs on which source-only was kept.
 
-With --others also what trains small networks on the features, and batch normalisation's statistics (adabn).
+below        pairs and draws on which auto is more than a point worse than source-only.
+
+With --others also what trains small networks on the features, and batch normalisation's statistics (adabn). With
+--share, random parts of both domains instead of all, --draws of them: what happens where examples are fewer.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _machine import data_folder, note, parser, rounded, show
+from _machine import data_folder, note, parser, positive, rounded, show
 
 TARGETS = {"auto_least": (">=", -0.01), "auto_gain_low": (">=", 0.0)}
 
@@ -47,26 +50,25 @@ def pairs(folder: Path, kinds: set[str]) -> Iterator[Pair]:
         tables = {name: folder / "sentiment" / f"{name}.csv" for name in ("amazon", "imdb")}
         yield Pair("amazon_imdb", tables["amazon"], tables["imdb"])
         yield Pair("imdb_amazon", tables["imdb"], tables["amazon"])
-    if "cells" in kinds:
-        yield from _cells()
+    if "cells" in kinds and (kind := cells()):
+        yield Pair("mono_poly", kind["mono"], kind["poly"])
+        yield Pair("poly_mono", kind["poly"], kind["mono"])
     if "flowers" in kinds and (folder / "flowers").is_dir():
         yield from _flowers(folder / "flowers")
 
 
-def _cells() -> Iterator[Pair]:
-    """Yield the solar cells of the package elpv-dataset, sound or defective, by the kind of their crystal."""
+def cells() -> dict[str, Any]:
+    """Return the solar cells of the package elpv-dataset, sound or defective, by the kind of their crystal."""
     try:
         from elpv_dataset.utils import load_dataset
     except ImportError:
         note("no elpv-dataset: solar cells are left out")
-        return
+        return {}
     from regraft import read_source
 
     images, belief, crystal = load_dataset()
     named = np.where(belief >= 0.5, "defective", "sound")
-    kinds = {kind: read_source(images[crystal == kind], labels=named[crystal == kind]) for kind in ("mono", "poly")}
-    yield Pair("mono_poly", kinds["mono"], kinds["poly"])
-    yield Pair("poly_mono", kinds["poly"], kinds["mono"])
+    return {kind: read_source(images[crystal == kind], labels=named[crystal == kind]) for kind in ("mono", "poly")}
 
 
 def _flowers(folder: Path) -> Iterator[Pair]:
@@ -109,7 +111,20 @@ def tinted(pixels: np.ndarray) -> np.ndarray:
 CAMERAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"blur": blurred, "contrast": faded, "colour": tinted}
 
 
-def measure(pair: Pair, others: str | None) -> dict[str, Any]:
+def part_of(pair: Pair, share: float, seed: int) -> Pair:
+    """Return a pair of random parts of both domains."""
+    from regraft import read_source
+    from regraft.data.dataset import Dataset
+
+    rng = np.random.default_rng(seed)
+    parts = []
+    for each in (pair.source, pair.target):
+        dataset = each if isinstance(each, Dataset) else read_source(each)
+        parts.append(dataset.take(np.sort(rng.permutation(len(dataset))[: round(share * len(dataset))])))
+    return Pair(f"{pair.name}_{seed}", *parts)
+
+
+def measure(pair: Pair, others: str | None = None) -> dict[str, Any]:
     """Return the accuracies of one pair."""
     import regraft
 
@@ -138,30 +153,41 @@ def main() -> None:
     arguments.add_argument(
         "--others", action="store_true", help="trained networks and adabn too; several times as long"
     )
+    arguments.add_argument("--share", type=float, default=1.0, help="of each domain that is taken (default: 1)")
+    arguments.add_argument("--draws", type=positive, default=1, help="of such parts of each pair (default: 1)")
     given = arguments.parse_args()
-    from scipy.stats import t
 
+    found_pairs = pairs(data_folder(given.data), set(given.kinds.split(",")))
+    if given.share < 1:
+        found_pairs = (part_of(pair, given.share, seed) for pair in found_pairs for seed in range(given.draws))
     gains: dict[str, float] = {}
-    figures: dict[str, Any] = {}
-    for pair in pairs(data_folder(given.data), set(given.kinds.split(","))):
+    figures: dict[str, Any] = {"fell_back": 0}
+    for pair in found_pairs:
         others = None
         if given.others:
-            others = OTHERS if pair.name in ("amazon_imdb", "imdb_amazon") else f"{OTHERS},adabn"
+            others = OTHERS if pair.name.startswith(("amazon", "imdb")) else f"{OTHERS},adabn"
         found = measure(pair, others)
         note(f"{pair.name}: " + ", ".join(f"{name} {value}" for name, value in found.items()))
         figures |= {f"{pair.name}_{name}": found[name] for name in ("source-only", "auto", "kept", "oracle")}
         gains[pair.name] = found["auto"] - found["source-only"]
-        figures.setdefault("fell_back", 0)
         figures["fell_back"] += found["kept"] == "source-only"
-    values = np.array(list(gains.values()))
-    figures |= {"auto_least": rounded(float(values.min())), "auto_gain": rounded(float(values.mean()))}
+    figures |= summary(list(gains.values()))
+    show(figures, TARGETS if len(gains) > 1 and given.share == 1 else {}, given.json)
+
+
+def summary(gains: list[float]) -> dict[str, float]:
+    """Return what auto gained on several pairs: the least, the mean with its interval, and how often it lost."""
+    from scipy.stats import t
+
+    values = np.array(gains)
+    figures = {"auto_least": rounded(float(values.min())), "auto_gain": rounded(float(values.mean()))}
     if len(values) > 1:
         half = float(t.ppf(0.975, len(values) - 1)) * values.std(ddof=1) / np.sqrt(len(values))
         figures |= {
             "auto_gain_low": rounded(float(values.mean() - half)),
             "auto_gain_high": rounded(float(values.mean() + half)),
         }
-    show(figures, TARGETS if len(values) > 1 else {}, given.json)
+    return figures | {"pairs": len(values), "below": int(np.sum(values < -0.01))}
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def maximum_mean_discrepancy(
     """
     rng = np.random.default_rng(seed)
     X, of_target = stacked(source, target, LEAST, MOST, rng)
-    kernel, bandwidth = _kernel(X)
+    kernel, bandwidth = gaussian_kernel(X)
     total = len(X)
     domains = np.empty((total, permutations + 1), np.float32)
     domains[:, 0] = of_target
@@ -89,8 +89,8 @@ def maximum_mean_discrepancy(
     return Discrepancy(float(values[0]), p_value, bandwidth, *counts)
 
 
-def _kernel(X: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], float]:
-    """Return the kernel (n, n), with a diagonal of 0, and its bandwidth."""
+def gaussian_kernel(X: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], float]:
+    """Return the kernel (n, n) of examples (n, d), with a diagonal of 0, and its bandwidth, the median distance."""
     squared = np.einsum("nd,nd->n", X, X)
     distances = squared[:, None] + squared - 2 * X @ X.T
     np.maximum(distances, 0, out=distances)

@@ -124,10 +124,12 @@ class Tried:
     @cached_property
     def shift(self) -> Shift:
         """Whether the target is the source's classes moved, or in other proportions."""
+        from regraft.adaptation.proportions import explained_by_proportions
         from regraft.adaptation.shift import shift_of
 
-        plain = self.trials[0]
-        return shift_of(plain.source_probabilities, self.problem.y[plain.source_rows], plain.probabilities)
+        plain, problem = self.trials[0], self.problem
+        explained = explained_by_proportions(problem.X, problem.y, problem.target, self.seed)
+        return shift_of(plain.source_probabilities, problem.y[plain.source_rows], plain.probabilities, explained)
 
     @cached_property
     def difference(self) -> DomainDifference:
