@@ -123,7 +123,7 @@ def test_a_method_that_most_others_contradict_is_no_candidate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("circular", "n", "kept"), [(0.6, 100, "source-only"), (0.65, 100, "tca"), (0.65, 400, "source-only")]
+    ("circular", "n", "kept"), [(0.5, 100, "source-only"), (0.6, 100, "tca"), (0.6, 400, "source-only")]
 )
 def test_a_method_that_goes_back_clearly_worse_is_no_candidate(circular: float, n: int, kept: str) -> None:
     given = {"source-only": scores(0.8), "tca": scores(circular, information=1.0)}

@@ -20,7 +20,7 @@ PROPORTIONS = ("label-shift",)
 HALF = 0.5
 """A method that names fewer of the target as all methods together do is not supported by the others."""
 
-CLEARLY = 3.0
+CLEARLY = 4.0
 """Standard errors by which a method must name the source worse than another, there and back, to be none to choose.
 
 Without this, what was kept cost 6 to 22 points between parts of two kinds of solar cells, where its other views
