@@ -61,8 +61,7 @@ def test_two_classes_and_a_target_of_one() -> None:
     found = shift_of(held_out, y, held_out[y == 0], 0.9)
     assert found.is_explained and found.is_mixed
     assert found.proportions[0] > 0.97
-    # One that has moved, too, is not believed to be of one class: so it looks where the source's classifier fails.
-    assert not replace(found, explained=0.1).is_mixed
+    assert replace(found, explained=0.1).is_mixed and not replace(found, explained=0.1).is_explained
 
 
 @pytest.mark.parametrize(
@@ -73,7 +72,6 @@ def test_two_classes_and_a_target_of_one() -> None:
         ({"apart": 0.1}, False),
         ({"spread": 5.0}, False),
         ({"n": 190}, False),
-        ({"proportions": np.array([0.98, 0.02])}, False),
         ({"mixed": -0.09, "explained": 0.51}, True),
         ({"mixed": -0.09, "explained": 0.5}, False),
         ({"mixed": -0.09, "explained": 0.51, "apart": 0.1}, False),

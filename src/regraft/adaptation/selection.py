@@ -238,7 +238,8 @@ def choose(
     if best == SOURCE_ONLY:
         return Choice(best, words, f"Source-only is kept: no method scores better than it.{beside}", True)
     where = "on the target's known labels, each left out" if told else "without the target's labels"
-    return Choice(best, words, f"{best} is kept: of {len(able)} methods it scores best {where}.{beside}", False)
+    all_of = f"{len(able)} methods" if len(able) == len(scores) else f"the {len(able)} methods that come into question"
+    return Choice(best, words, f"{best} is kept: of {all_of} it scores best {where}.{beside}", False)
 
 
 def _supported(name: str, own: Scores) -> bool:

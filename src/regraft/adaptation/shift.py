@@ -30,12 +30,6 @@ CLEAR, EVIDENCE = 0.04, 10.0
 SPREAD = 5.0
 """Variance around the classes, against the source's held-out one, above which neither account can be trusted."""
 
-ALONE = 0.97
-"""Share of one class from which on a target that has moved is not believed to be of other proportions.
-
-That is what the source's classifier sees where it has failed: all solar cells of many crystals look defective to it.
-"""
-
 LEAST = 1e-5
 """Probabilities below count as this: their logarithms are the noise of rounding."""
 
@@ -82,7 +76,7 @@ class Shift:
         """Whether proportions are others, even if classes have moved too: then what makes domains alike does harm."""
         gain = self.mixed - self.moved
         likelier = gain > CLEAR and gain * self.n > EVIDENCE and self.apart > APART and self.spread < SPREAD
-        return self.is_explained or (likelier and float(self.proportions.max()) < ALONE)
+        return self.is_explained or likelier
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
