@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _machine import data_folder, note, parser, positive, rounded, show
+from _machine import data_folder, note, own_cache, parser, positive, rounded, show
 
 TARGETS = {"auto_least": (">=", -0.01), "auto_gain_low": (">=", 0.0)}
 
@@ -156,23 +156,29 @@ def main() -> None:
     arguments.add_argument("--share", type=float, default=1.0, help="of each domain that is taken (default: 1)")
     arguments.add_argument("--draws", type=positive, default=1, help="of such parts of each pair (default: 1)")
     given = arguments.parse_args()
+    folder = data_folder(given.data)
+    with own_cache():
+        found_pairs = pairs(folder, set(given.kinds.split(",")))
+        if given.share < 1:
+            found_pairs = (part_of(pair, given.share, seed) for pair in found_pairs for seed in range(given.draws))
+        figures = compared(found_pairs, others=given.others)
+    show(figures, TARGETS if figures["pairs"] > 1 and given.share == 1 else {}, given.json)
 
-    found_pairs = pairs(data_folder(given.data), set(given.kinds.split(",")))
-    if given.share < 1:
-        found_pairs = (part_of(pair, given.share, seed) for pair in found_pairs for seed in range(given.draws))
+
+def compared(found_pairs: Iterator[Pair], *, others: bool) -> dict[str, Any]:
+    """Return the figures of several pairs."""
     gains: dict[str, float] = {}
     figures: dict[str, Any] = {"fell_back": 0}
     for pair in found_pairs:
-        others = None
-        if given.others:
-            others = OTHERS if pair.name.startswith(("amazon", "imdb")) else f"{OTHERS},adabn"
-        found = measure(pair, others)
+        more = None
+        if others:
+            more = OTHERS if pair.name.startswith(("amazon", "imdb")) else f"{OTHERS},adabn"
+        found = measure(pair, more)
         note(f"{pair.name}: " + ", ".join(f"{name} {value}" for name, value in found.items()))
         figures |= {f"{pair.name}_{name}": found[name] for name in ("source-only", "auto", "kept", "oracle")}
         gains[pair.name] = found["auto"] - found["source-only"]
         figures["fell_back"] += found["kept"] == "source-only"
-    figures |= summary(list(gains.values()))
-    show(figures, TARGETS if len(gains) > 1 and given.share == 1 else {}, given.json)
+    return figures | summary(list(gains.values()))
 
 
 def summary(gains: list[float]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _machine import data_folder, note, parser, positive, rounded, show
+from _machine import data_folder, note, own_cache, parser, positive, rounded, show
 from adaptation import cells, summary
 
 PLANS: tuple[tuple[str, str, Sequence[float], Sequence[float]], ...] = (
@@ -67,24 +67,20 @@ def draw(dataset: Any, rows: np.ndarray, shares: Sequence[float], rng: np.random
     )
 
 
-def main() -> None:
-    arguments = parser(__doc__, "the folder of all sets", None)
-    arguments.add_argument("--draws", type=positive, default=2, help="of each pair (default: 2)")
-    given = arguments.parse_args()
+def measure(sets: dict[str, Any], draws: int) -> dict[str, Any]:
+    """Return the figures of all plans whose sets are at hand."""
     import regraft
 
-    sets = read_all(data_folder(given.data))
     figures: dict[str, Any] = {"seen": 0}
     gains = []
     for number, (source, target, of_source, of_target) in enumerate(PLANS, start=1):
         if source not in sets or target not in sets:
             continue
-        for seed in range(given.draws):
+        for seed in range(draws):
             rng = np.random.default_rng(seed)
             rows = [np.arange(len(sets[each])) for each in (source, target)]
             if source == target:
-                half = len(rows[0]) // 2
-                rows = np.split(rng.permutation(len(rows[0])), [half])
+                rows = np.split(rng.permutation(len(rows[0])), [len(rows[0]) // 2])
             pair = [
                 draw(sets[each], own, shares, rng)
                 for each, own, shares in zip((source, target), rows, (of_source, of_target), strict=True)
@@ -97,7 +93,17 @@ def main() -> None:
             figures["seen"] += found.shift.is_mixed
             gains.append(found.evaluation.accuracy - found.source_only.accuracy)
             note(f"{name}: {found.source_only.accuracy:.3f}, {found.method} {found.evaluation.accuracy:.3f}")
-    show(figures | summary(gains), {}, given.json)
+    return figures | summary(gains)
+
+
+def main() -> None:
+    arguments = parser(__doc__, "the folder of all sets", None)
+    arguments.add_argument("--draws", type=positive, default=2, help="of each pair (default: 2)")
+    given = arguments.parse_args()
+    folder = data_folder(given.data)
+    with own_cache():
+        figures = measure(read_all(folder), given.draws)
+    show(figures, {}, given.json)
 
 
 if __name__ == "__main__":

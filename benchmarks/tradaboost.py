@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _machine import data_folder, note, parser, positive, rounded, show
+from _machine import data_folder, note, own_cache, parser, positive, rounded, show
 
 SETS = {
     "amazon": "sentiment/amazon.csv",
@@ -70,7 +70,8 @@ def main() -> None:
     from regraft import embed
 
     folder: Path = data_folder(given.data)
-    found = {name: embed(folder / path) for name, path in SETS.items()}
+    with own_cache():
+        found = {name: embed(folder / path) for name, path in SETS.items()}
     sets = {name: (one.features.values, np.asarray(one.labels)) for name, one in found.items()}
     figures: dict[str, Any] = {}
     for source, target in PAIRS:

@@ -422,7 +422,7 @@ def test_a_wrong_stage_is_told_before_any_image_is_read(cli: Cli, tmp_path: Path
     for name in ("a/1.png", "b/1.png"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(b"no image")
-    ran = cli("fit", tmp_path, *ONE, "--strategy", "finetune", "--unfreeze", "blocks.9")
+    ran = cli("fit", tmp_path, *ONE, "--strategy", "finetune", "--unfreeze", "blocks.9", "--out", tmp_path / "run")
     assert ran.code == 2
     assert "--unfreeze must be head, all or one of this network's stages (conv_stem, bn1, blocks.0" in ran.err
     assert "not 'blocks.9'. Did you mean 'blocks." in ran.err
