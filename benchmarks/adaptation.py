@@ -193,7 +193,7 @@ def summary(gains: list[float]) -> dict[str, float]:
             "auto_gain_low": rounded(float(values.mean() - half)),
             "auto_gain_high": rounded(float(values.mean() + half)),
         }
-    return figures | {"pairs": len(values), "below": int(np.sum(values < -0.01))}
+    return figures | {"pairs": len(values), "below": int(np.sum(values.round(6) < -0.01))}
 
 
 if __name__ == "__main__":
