@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 MOSTLY = 0.5
 """Share of the domains' discrepancy that other proportions must account for.
 
-Of 28 targets made of the source's own kind in other proportions it was 0.83 or more; of 22 pairs of domains with like
+Of 26 targets made of the source's own kind in other proportions it was 0.83 or more; of 22 pairs of domains with like
 proportions (speakers, products, crystals, cameras) 0.00 to 0.20; where both had changed, of 6, up to 0.14.
 """
 
