@@ -100,3 +100,19 @@ def test_links_across_domains_are_not_used(tmp_path: Path) -> None:
     found = read_linked(path, ["s0", "s1"], ["t0", "t1", "t2"])
     assert (found.source.edges.tolist(), found.target.edges.tolist()) == ([[0, 1]], [[0, 2]])
     assert found.notes == ("1 link between source and target is not used",)
+
+
+def test_a_type_of_link_that_only_the_target_has_is_not_used(
+    dim: tuple[Dataset, Dataset], tiny: Tiny, tmp_path: Path
+) -> None:
+    day, night = dim
+    path = linked(tmp_path / "links.csv", day, night)
+    header, *rows = path.read_text().splitlines()
+    rows = [f"{row},{'patient' if row.startswith('day') else 'module'}" for row in rows]
+    path.write_text("\n".join([f"{header},type", *rows]))
+    found = adapt(day, night, method="center", links=path, **tiny)
+    assert found.related is not None
+    np.testing.assert_array_equal(found.related.probabilities, found.probabilities)
+    said = " ".join(found.related.notes)
+    assert "links of the type 'module' are not among those of the source: 120 are not used" in said
+    assert "no link is left to smooth predictions over" in said

@@ -144,3 +144,13 @@ def test_wrong_probabilities(n: int, p: np.ndarray, words: str) -> None:
 def test_wrong_classes(y: list[int]) -> None:
     with pytest.raises(DataError, match="y must be 3 class indices from 0 to 2"):
         learn_relations(make_links([[0, 1]], 3), y, np.full((3, 3), 1 / 3), NAMES)
+
+
+def test_no_links_at_all_teach_nothing() -> None:
+    links, y, p = made(60, 0.85, 0)
+    relations = learn_relations(links.take(np.zeros(len(links), bool)), y, p, NAMES)
+    assert (relations.strengths, relations.amount) == ((), 0.0)
+    assert "no type of link tells anything" in relations.reason
+    after, notes = relate(relations, links, p)
+    np.testing.assert_array_equal(after, p)
+    assert notes == (relations.reason,)

@@ -103,7 +103,7 @@ def learn_strengths(links: Links, y: npt.NDArray[np.integer], k: int, seed: int 
     Returns
     -------
     tuple of Strength
-        In the order of `links.kind_names`.
+        In the order of `links.kind_names`; a type without a link is left out.
 
     References
     ----------
@@ -113,7 +113,7 @@ def learn_strengths(links: Links, y: npt.NDArray[np.integer], k: int, seed: int 
     and whatever lies between them).
     """
     rng = np.random.default_rng(seed)
-    kinds = range(len(links.kind_names))
+    kinds = np.unique(links.kinds).tolist()
     return tuple(_strength(links.of_kind(kind), links.kind_names[kind], y, k, rng) for kind in kinds)
 
 
