@@ -194,5 +194,7 @@ def test_one_method_asked_for_is_kept_and_it_says_what_speaks_against_it() -> No
         choose(given, MIXED, N, forced="tca").sentence
     )
     assert "Beware" not in choose(given, MIXED, N, forced="label-shift").sentence
+    told = {name: scores(0.9, known=0.5) for name in given}  # labels of the target say how frequent its classes are
+    assert "Beware" not in choose(told, MIXED, N, forced="tca").sentence
     asked = choose(given, MOVED, N, forced="source-only")
     assert (asked.name, asked.fell_back) == ("source-only", False)

@@ -289,7 +289,7 @@ def _of_mixed(able: Mapping[str, Scores], shift: Shift, words: str) -> Choice:
 def _forced(name: str, scores: Mapping[str, Scores], shift: Shift) -> str:
     """Return what there is to say of a method that was asked for."""
     said = f"{name} was asked for, and is kept."
-    if shift.is_mixed and name not in (SOURCE_ONLY, *PROPORTIONS):
+    if shift.is_mixed and scores[name].known is None and name not in (SOURCE_ONLY, *PROPORTIONS):
         return (
             f"{said} Beware: the target looks like the source's classes in other proportions, where methods that make "
             "the domains alike do harm."
