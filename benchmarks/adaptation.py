@@ -6,9 +6,10 @@ source-only, every method, what `auto` keeps, and the best by the target's label
 
 auto_least   the least gain of auto over source-only on any pair (points as a share; target -0.01).
 auto_gain    the mean over the pairs, with a 95% interval by Student's t (auto_gain_low above 0).
+RULE_gain    the mean gain if one had chosen by that rule alone, RULE_least the least.
 fell_back    pairs on which source-only was kept.
-
 below        pairs and draws on which auto is more than a point worse than source-only.
+PAIR_explained   share of the domains' discrepancy that other proportions of the classes would account for.
 
 With --others also what trains small networks on the features, and batch normalisation's statistics (adabn). With
 --share, random parts of both domains instead of all, --draws of them: what happens where examples are fewer.
@@ -124,12 +125,17 @@ def part_of(pair: Pair, share: float, seed: int) -> Pair:
     return Pair(f"{pair.name}_{seed}", *parts)
 
 
-def measure(pair: Pair, others: str | None = None) -> dict[str, Any]:
+def measure(pair: Pair, others: str | None) -> dict[str, Any]:
     """Return the accuracies of one pair."""
     import regraft
+    from regraft.adaptation import RULES
+    from regraft.adaptation.selection import choose
 
     found = regraft.adapt(pair.source, pair.target)
     assert found.evaluation is not None and found.source_only is not None
+    scores = {each.name: each.scores for each in found.attempts}
+    different = found.difference.is_different
+    chosen = {rule: choose(scores, found.shift, len(found.source), different=different, rule=rule) for rule in RULES}
     figures = {each.name: rounded(each.accuracy or 0.0) for each in found.attempts}
     if others:
         figures |= {
@@ -143,6 +149,8 @@ def measure(pair: Pair, others: str | None = None) -> dict[str, Any]:
         "kept": found.method,
         "oracle": figures[best],
         "oracle_method": best,
+        **{f"by {rule}": rounded(found.of(choice.name).accuracy or 0.0) for rule, choice in chosen.items()},
+        "explained": rounded(found.shift.explained),
         "seconds": rounded(found.seconds),
     }
 
@@ -167,7 +175,10 @@ def main() -> None:
 
 def compared(found_pairs: Iterator[Pair], *, others: bool) -> dict[str, Any]:
     """Return the figures of several pairs."""
+    from regraft.adaptation import RULES
+
     gains: dict[str, float] = {}
+    by_rule: dict[str, list[float]] = {rule: [] for rule in RULES if rule != "mixture"}
     figures: dict[str, Any] = {"fell_back": 0}
     for pair in found_pairs:
         more = None
@@ -175,9 +186,14 @@ def compared(found_pairs: Iterator[Pair], *, others: bool) -> dict[str, Any]:
             more = OTHERS if pair.name.startswith(("amazon", "imdb")) else f"{OTHERS},adabn"
         found = measure(pair, more)
         note(f"{pair.name}: " + ", ".join(f"{name} {value}" for name, value in found.items()))
-        figures |= {f"{pair.name}_{name}": found[name] for name in ("source-only", "auto", "kept", "oracle")}
+        told = ("source-only", "auto", "kept", "oracle", "explained")
+        figures |= {f"{pair.name}_{name}": found[name] for name in told}
+        for rule, own in by_rule.items():
+            own.append(found[f"by {rule}"] - found["source-only"])
         gains[pair.name] = found["auto"] - found["source-only"]
         figures["fell_back"] += found["kept"] == "source-only"
+    for rule, own in by_rule.items():
+        figures |= {f"{rule}_gain": rounded(float(np.mean(own))), f"{rule}_least": rounded(min(own))}
     return figures | summary(list(gains.values()))
 
 

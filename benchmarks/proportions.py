@@ -3,8 +3,9 @@
 Sources and targets are drawn from the sets at hand, so many of each class as PLANS says. Methods that make domains
 alike do harm there; the target's labels only measure.
 
-NAME_DRAW   source-only, what was kept, and whether other proportions were seen (seen).
-seen        draws in which they were.
+PLAN_source-only, PLAN_auto   accuracy of source-only and of what was kept, in each draw.
+PLAN_explained   share of the domains' discrepancy that other proportions of the classes would account for.
+seen        draws in which other proportions were seen.
 auto_least, auto_gain, below   as in adaptation.py.
 """
 
@@ -90,6 +91,7 @@ def measure(sets: dict[str, Any], draws: int) -> dict[str, Any]:
             name = f"{number}_{source}_{target}_{seed}"
             figures[f"{name}_source-only"] = rounded(found.source_only.accuracy)
             figures[f"{name}_auto"] = rounded(found.evaluation.accuracy)
+            figures[f"{name}_explained"] = rounded(found.shift.explained)
             figures["seen"] += found.shift.is_mixed
             gains.append(found.evaluation.accuracy - found.source_only.accuracy)
             note(f"{name}: {found.source_only.accuracy:.3f}, {found.method} {found.evaluation.accuracy:.3f}")

@@ -185,7 +185,8 @@ def choose(
 
     Where the domains differ by no more than chance explains there is nothing to adapt to. Where the target looks like
     the source's classes in other proportions, what makes the domains alike would carry examples from class to class:
-    what corrects for proportions is kept then, and else it is no candidate. Where some of the target's labels may be
+    what corrects for proportions is kept then, or source-only if classes seem to have moved as well; else that
+    correction is no candidate. Where some of the target's labels may be
     learnt from, accuracy on these, each left out, chooses, and the rule among equals. A method that most others
     contradict is none to choose either; nor is one, by the mixture, that names the source clearly worse there and back
     than another: its other views would have to outweigh that, and where they did they were wrong.
@@ -274,7 +275,7 @@ def _unit(points: Mapping[str, float]) -> dict[str, float]:
 
 
 def _of_mixed(able: Mapping[str, Scores], shift: Shift, words: str) -> Choice:
-    """Return the choice where only the proportions of the classes seem to differ."""
+    """Return the choice where the proportions of the classes seem to differ, alone or beside what has moved."""
     why = f"The target looks like the source's classes in other proportions (by {shift.apart:.0%})"
     unfit = "so that no method which makes the domains alike was considered"
     if not shift.is_explained:
