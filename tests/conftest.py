@@ -21,6 +21,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 COLOURS = {"blue": (40, 60, 200), "green": (50, 170, 60), "red": (200, 50, 40)}
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name raw bytes by their argument: a recording's header holds the second it was written in, and the processes
+    that share the tests must all read the same names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache for the whole run, so that each network is converted once."""
