@@ -44,7 +44,11 @@ def python(code: str, names: dict[str, Any]) -> str:
 
 
 def plain(line: str) -> str:
-    """Return a line without figures and without how wide a table's columns are."""
+    """Return a line without figures and without how wide a table's columns are.
+
+    Which of two that are close is the best is a figure too: processors round in different ways.
+    """
+    line = re.sub(r"(, )?best by the target's labels|(?<=With these labels one would have chosen ).*", "", line)
     return " ".join(re.sub(r"[\d.,]+|[-+−]", "", re.sub(r"[─━┏┓┗┛│┃┡┩├┤└┘┴┬┼╇┳]", " ", line)).split())
 
 

@@ -49,7 +49,9 @@ class Spectrum:
         mean = self.variance.sum() / d
         floor = max(self.variance.max(initial=0.0) * ROUNDING, 1e-12)
         kept = np.maximum((1 - shrinkage) * self.variance + shrinkage * mean, floor) ** exponent
-        rest = max(shrinkage * mean, floor) ** exponent
+        # Where the axes are all there are, nothing is left over, and taking away a large number to add it again would
+        # only round.
+        rest = max(shrinkage * mean, floor) ** exponent if len(kept) < d else 0.0
         power = (self.axes * (kept - rest).astype(np.float32)) @ self.axes.T
         power[np.diag_indices(d)] += np.float32(rest)
         return power
