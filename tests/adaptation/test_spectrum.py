@@ -22,6 +22,12 @@ def test_powers_of_the_shrunk_covariance(n, d):
     assert (np.diff(own.variance) <= 0).all()
 
 
+def test_whitening_keeps_its_digits_where_variances_differ_much():
+    X = centred(60, 5, seed=2) * np.array([0.2, 0.5, 1, 3, 10], np.float32)
+    whitened = X @ spectrum(X).power(-0.5, 0.0).astype(np.float64)
+    np.testing.assert_allclose(whitened.T @ whitened / 60, np.eye(5), atol=2e-4)
+
+
 def test_the_fewer_the_examples_the_more_is_in_doubt():
     few, many = (Spectrum(np.array([4.0, 1.0]), np.eye(2, dtype=np.float32), n) for n in (20, 2000))
     error = 4 * np.sqrt(1.25 / 20)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
+BEST = "best by the target's labels"
 BLOCK = re.compile(r"^```(python|shell|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -48,7 +49,7 @@ def plain(line: str) -> str:
 
     Which of two that are close is the best is a figure too: processors round in different ways.
     """
-    line = re.sub(r"(, )?best by the target's labels|(?<=With these labels one would have chosen ).*", "", line)
+    line = re.sub(rf"(, )?{BEST}|(?<=With these labels one would have chosen ).*", "", line)
     return " ".join(re.sub(r"[\d.,]+|[-+−]", "", re.sub(r"[─━┏┓┗┛│┃┡┩├┤└┘┴┬┼╇┳]", " ", line)).split())
 
 
@@ -79,6 +80,7 @@ def test_every_block_does_what_the_page_says(
             there = {plain(line) for line in said.splitlines()}
             missing = [line for line in content.splitlines() if plain(line) not in there]
             assert not missing, f"{missing}\n\nnot in\n\n{said}"
+            assert said.count(BEST) == content.count(BEST)
             shown += 1
         else:
             said = shell(content) if kind == "shell" else python(content, names)
