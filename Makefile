@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test test-browser check format clean
 
 install: .venv/installed
 
@@ -18,6 +18,12 @@ demo: install
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# Needs Debian's chromium, which is installed where apt-get may do it; the tests are skipped where it is missing.
+test-browser: install
+	command -v chromium > /dev/null || { apt-get update && apt-get install --yes chromium; } || sudo apt-get install --yes chromium
+	$(BIN)/pip install --quiet --editable ".[demo,dev,browser]"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n0 -m browser
 
 check: install
 	$(BIN)/ruff format --check .

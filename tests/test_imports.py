@@ -53,6 +53,8 @@ ROOMS = (
     "recipes",
     "reports",
     "runs",
+    "export",
+    "serving",
     "cli",
     "__main__",
 )
@@ -80,6 +82,20 @@ HEAVY = (
     "usearch",
     "ot",
     "skada",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "nncf",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "pydantic",
+    "prometheus_client",
+    "python_multipart",
+    "httptools",
+    "fastapi_offline",
+    "litert_torch",
+    "ai_edge_litert",
 )
 
 LEAVES = {
@@ -111,6 +127,15 @@ LEAVES = {
     "multitask/weighting/equal.py": ("torch",),
     "multitask/weighting/grad_norm.py": ("torch",),
     "multitask/weighting/uncertainty.py": ("torch",),
+    "export/square.py": ("torch",),
+    "export/heads.py": ("torch",),
+    "export/network.py": ("torch",),
+    "serving/answers.py": ("starlette",),
+    "serving/api.py": ("fastapi", "starlette"),
+    "serving/documents.py": ("fastapi",),
+    "serving/metrics.py": ("prometheus_client",),
+    "serving/protocol.py": ("uvicorn",),
+    "serving/schema.py": ("pydantic",),
 }
 """Files that may import something heavy at the top, since nothing imports them at the top."""
 

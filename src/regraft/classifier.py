@@ -221,18 +221,37 @@ class Classifier:
             position: Prediction(skipped.name, None, None, {}, skipped.reason)
             for position, skipped in zip(unread, features.skipped, strict=True)
         }
-        if len(features.index):
-            rows = self.score(features.values)
-            strange = self.unfamiliar(features.values, rows)
-            sets = None if coverage is None or self._plausible is None else self._plausible.sets(rows, coverage)
-            for number, position in enumerate(features.index.tolist()):
-                found[position] = self._prediction(
-                    names[position],
-                    rows[number],
-                    None if strange is None else bool(strange[number]),
-                    None if sets is None else sets[number],
-                )
+        read = features.index.tolist()
+        if read:
+            said = self.name_features(features.values, [names[position] for position in read], coverage)
+            found |= dict(zip(read, said, strict=True))
         return [found[position] for position in range(len(names))]
+
+    def name_features(
+        self, features: np.ndarray, names: Sequence[str], coverage: float | None = None
+    ) -> list[Prediction]:
+        """Name the class of images whose features are known already.
+
+        Parameters
+        ----------
+        features : float array of shape (n, d), n >= 1
+        names : sequence of str, length n
+            What the images are called.
+        coverage : float, optional
+            As of `predict`.
+        """
+        rows = self.score(features)
+        strange = self.unfamiliar(features, rows)
+        sets = None if coverage is None or self._plausible is None else self._plausible.sets(rows, coverage)
+        return [
+            self._prediction(
+                name,
+                rows[number],
+                None if strange is None else bool(strange[number]),
+                None if sets is None else sets[number],
+            )
+            for number, name in enumerate(names)
+        ]
 
     def check_coverage(self, coverage: float | None) -> None:
         """Raise UsageError unless the classifier can give sets of a coverage; None asks for none."""
@@ -244,6 +263,11 @@ class Classifier:
                 "few examples were held out, or it was saved by an older release; fit anew with more of them."
             )
         self._plausible.threshold(coverage)
+
+    @property
+    def gives_sets(self) -> bool:
+        """Whether it can say which classes cannot be ruled out."""
+        return self._plausible is not None
 
     @property
     def _plausible(self) -> Conformal | None:

@@ -11,6 +11,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
@@ -62,6 +63,7 @@ class OpenVINOEngine:
     name = "openvino"
     # Larger batches are no faster on a CPU, and their activations take far more memory.
     batch = 4
+    _requests: int | None = None
 
     def __init__(self, backbone: Backbone, precision: str, root: Path | None = None) -> None:
         folder = engine_folder(backbone, root)
@@ -73,12 +75,18 @@ class OpenVINOEngine:
         self._running: deque[tuple[Any, list[int]]] = deque()
         self._sink: Sink | None = None
 
+    def twin(self, requests: int) -> OpenVINOEngine:
+        """Return another engine on the same compiled network, for another thread: `requests` batches at once."""
+        other = copy(self)
+        other._idle, other._running, other._sink, other._requests = [], deque(), None, requests
+        return other
+
     def start(self, sink: Sink) -> None:
         """Make ready to run; `sink(tags, features (b, d))` is called for each batch, in order."""
         # One more than compute at once, so that a batch is waiting whenever one ends. We wait for the oldest
         # ourselves: with callbacks, OpenVINO's threads would need Python's lock, and can then be joined by the
         # thread that holds it.
-        count = 1 + self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        count = self._requests or 1 + self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self._idle = [self._compiled.create_infer_request() for _ in range(count)]
         self._sink = sink
 

@@ -15,12 +15,13 @@ import numpy as np
 
 from regraft.backbones.registry import Backbone
 from regraft.data.dataset import NOUNS, Skipped
-from regraft.data.images import decode, digest, read_bytes
+from regraft.data.images import digest, read_bytes
 from regraft.errors import DataError, Unreadable
 from regraft.features.cache import FeatureCache
 from regraft.features.engine_openvino import Sink
 from regraft.features.engines import Engine, open_engine
 from regraft.features.looks import LooksLane
+from regraft.features.pixels import pixels_of
 
 MAXIMUM_UNREADABLE = 0.05
 """Above this share of unreadable images something is wrong with the data, and the job stops."""
@@ -169,50 +170,14 @@ class Pass:
                     missing.append(number)
                 else:
                     prepared.found[number] = values
-            if self.modality == "audio":
-                prepared.pixels, image = self._heard(raw, missing)
-            else:
-                prepared.pixels, image = self._decoded(raw, missing)
+            wanted = {number: self.lanes[number].backbone for number in missing}
+            prepared.pixels, image = pixels_of(raw, wanted, self.modality)
             if self.looks is not None:
                 found = self.looks.found(prepared.digest)
                 prepared.look = self.looks.look(prepared.digest, raw, image) if found is None else found
         except Unreadable as error:
             return _Prepared(reason=str(error))
         return prepared
-
-    def _heard(
-        self, raw: bytes | np.ndarray, numbers: list[int]
-    ) -> tuple[dict[int, list[np.ndarray]], np.ndarray | None]:
-        """Return the pixels of a recording's windows for some of the networks, and the picture of its first window."""
-        pixels: dict[int, list[np.ndarray]] = {}
-        first: np.ndarray | None = None
-        made: dict[Any, list[np.ndarray]] = {}
-        for number in numbers:
-            backbone = self.lanes[number].backbone
-            assert backbone.sound is not None
-            if backbone.sound not in made:
-                made[backbone.sound] = backbone.sound.listen(raw)
-            pixels[number] = [backbone.preprocessing.apply(picture) for picture in made[backbone.sound]]
-            first = made[backbone.sound][0] if first is None else first
-        return pixels, first
-
-    def _decoded(
-        self, raw: bytes | np.ndarray, numbers: list[int]
-    ) -> tuple[dict[int, list[np.ndarray]], np.ndarray | None]:
-        """Return the pixels for some of the networks, and the image that they are from, if any is decoded.
-
-        They are what each network alone would have seen, decoded once where possible.
-        """
-        pixels = {}
-        image: np.ndarray | None = None
-        for number in sorted(numbers, key=lambda n: -self.lanes[n].backbone.preprocessing.short_side):
-            wanted = self.lanes[number].backbone.preprocessing
-            # For a smaller input the decoder may take a coarser scale of a JPEG, which are other pixels.
-            coarser = image is not None and _is_jpeg(raw) and min(image.shape[:2]) // 2 >= wanted.short_side
-            if image is None or coarser:
-                image = decode(raw, wanted.short_side)
-            pixels[number] = [wanted.apply(image)]
-        return pixels, image
 
     def _take(self, position: int, prepared: _Prepared) -> None:
         if self.values is None:
@@ -288,7 +253,3 @@ class Pass:
                 f"{len(self.examples)} already are ({listed}); mend or remove them, or go on without "
                 "them with --skip-unreadable."
             )
-
-
-def _is_jpeg(raw: bytes | np.ndarray) -> bool:
-    return isinstance(raw, bytes) and raw.startswith(b"\xff\xd8")

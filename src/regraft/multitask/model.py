@@ -147,13 +147,20 @@ class Tasks:
             position: TaskPrediction(skipped.name, {}, skipped.reason)
             for position, skipped in zip(unread, features.skipped, strict=True)
         }
-        said = self.score(features.values) if len(features.index) else {}
-        for row, position in enumerate(features.index.tolist()):
-            answers = {
-                head.name: Answer(*KINDS[head.kind].answer(said[head.name][row], head.classes)) for head in self.heads
-            }
-            found[position] = TaskPrediction(names[position], answers)
+        read = features.index.tolist()
+        if read:
+            found |= dict(zip(read, self.answer(features.values, [names[i] for i in read]), strict=True))
         return [found[position] for position in range(len(names))]
+
+    def answer(self, features: np.ndarray, names: Sequence[str]) -> list[TaskPrediction]:
+        """Say of examples whose features (n, d), n >= 1, are known already what each task asks for."""
+        said = self.score(features)
+
+        def answered(row: int) -> dict[str, Answer]:
+            kinds = {head.name: (KINDS[head.kind], head.classes) for head in self.heads}
+            return {task: Answer(*kind.answer(said[task][row], classes)) for task, (kind, classes) in kinds.items()}
+
+        return [TaskPrediction(name, answered(row)) for row, name in enumerate(names)]
 
     def save(self, path: str | Path) -> None:
         """Write the model to one file; backbones that no one else can find by name go with it.

@@ -1,0 +1,1 @@
+"""The web page: photos in, a tried classifier out, without a terminal."""
