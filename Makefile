@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-browser check format clean
+.PHONY: install demo test test-browser test-tflite check format clean
 
 install: .venv/installed
 
@@ -24,6 +24,11 @@ test-browser: install
 	command -v chromium > /dev/null || { apt-get update && apt-get install --yes chromium; } || sudo apt-get install --yes chromium
 	$(BIN)/pip install --quiet --editable ".[demo,dev,browser]"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n0 -m browser
+
+# The converter to TensorFlow Lite brings JAX with it, some 800 MB; without it these tests are skipped.
+test-tflite: install
+	$(BIN)/pip install --quiet --editable ".[demo,dev,tflite]"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n0 tests/export tests/cli/test_export.py -k tflite
 
 check: install
 	$(BIN)/ruff format --check .

@@ -18,7 +18,7 @@ COMMANDS = {
     "rank": "Rank pretrained networks for labelled images without training.",
     "fewshot": "Tell how far a few labelled images a class go.",
     "predict": "Name the class of images with a saved classifier.",
-    "export": "Write a classifier for use without Regraft: ONNX, OpenVINO, torch.",
+    "export": "Write a classifier for use without Regraft, such as ONNX.",
     "serve": "Answer requests over HTTP with saved classifiers.",
     "app": "Open a web page: drop photos in, train, try, download.",
     "suggest": "Choose the images that are worth labelling next.",

@@ -122,10 +122,10 @@ class Described(Arrays):
     """Shares of the classes in what the source task's own classifier speaks for."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        found = self.evidence(x)
+        found = self.speaks_for(x)
         return found / found.sum(1, keepdim=True)
 
-    def evidence(self, x: torch.Tensor) -> torch.Tensor:
+    def speaks_for(self, x: torch.Tensor) -> torch.Tensor:
         """Return what speaks for each class (n, k) in the source's own classes."""
         source = torch.softmax(x @ self.array("coef").T + self.array("intercept"), 1)
         return source @ self.array("evidence") + NO_EVIDENCE
@@ -142,7 +142,7 @@ class Generalized(Described):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         trained = tempered(self.trained(x), self.settings["inverse_temperature"])
-        found, k = self.evidence(x), trained.shape[1]
+        found, k = self.speaks_for(x), trained.shape[1]
         odds = found[:, :k].sum(1).log() - found[:, k:].sum(1).log() + self.settings["bonus"]
         if self.strange:
             roots = rooted(x, self.settings["widths"])

@@ -125,6 +125,9 @@ def _without_signs(model: Any) -> None:
             graph.initializer.append(moved[name])
         node.input[2] = name
         changed.update(node.output if gives else ())
+    used = {name for node in graph.node for name in node.input}
+    for name in [zero.name for zero in arrays.values() if zero.name not in used]:
+        graph.initializer.remove(arrays[name])
     known = [value for value in graph.value_info if value.name not in changed]
     del graph.value_info[:]
     graph.value_info.extend(known)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from regraft._optional import import_or_raise
@@ -35,17 +34,26 @@ def quantized(
     by_channel : bool
         Whether a layer's input may be scaled channel by channel.
     """
-    os.environ.setdefault("NNCF_CI", "1")  # or it would report to its makers over the network
-    nncf = import_or_raise("nncf", extra="export")
-    logging.getLogger("nncf").setLevel(logging.ERROR)
-    advanced = import_or_raise("nncf.quantization.advanced_parameters", extra="export")
-    scale = None if by_channel else advanced.QuantizationParameters(per_channel=False)
-    scope = nncf.IgnoredScope(names=list(names), patterns=list(patterns), validate=False)
-    with contextlib.redirect_stdout(io.StringIO()):  # its progress bars
+    with _silence():
+        nncf = import_or_raise("nncf", extra="export")
+        advanced = import_or_raise("nncf.quantization.advanced_parameters", extra="export")
+        scale = None if by_channel else advanced.QuantizationParameters(per_channel=False)
         return nncf.quantize(
             model,
             nncf.Dataset(inputs),
             subset_size=len(inputs),
-            ignored_scope=scope,
+            ignored_scope=nncf.IgnoredScope(names=list(names), patterns=list(patterns), validate=False),
             advanced_parameters=nncf.AdvancedQuantizationParameters(activations_quantization_params=scale),
         )
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep NNCF's progress and its notes off the terminal."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(level)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
+import os
+import sys
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ def square_side(backbones: Sequence[Any]) -> int:
 
 
 def _write(job: Job, path: Path) -> None:
-    litert = import_or_raise("litert_torch", extra="tflite")
+    with _silence():
+        litert = import_or_raise("litert_torch", extra="tflite")
     import torch
 
     assert job.side is not None
@@ -45,25 +47,27 @@ def _write(job: Job, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _silence() -> Any:
-    """Keep the converter's progress off the terminal."""
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
+def _silence() -> Iterator[None]:
+    """Keep off the terminal what the converter and its C libraries say there."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
             yield
-        finally:
-            logging.disable(logging.NOTSET)
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _open(path: Path, precision: str) -> Run:
     litert = import_or_raise("ai_edge_litert.interpreter", extra="tflite")
-    interpreter = litert.Interpreter(str(path))
-    interpreter.allocate_tensors()
+    with _silence():
+        interpreter = litert.Interpreter(str(path))
+        interpreter.allocate_tensors()
     [images] = interpreter.get_input_details()
     outputs = sorted(interpreter.get_output_details(), key=lambda detail: -len(detail["shape"]))
 

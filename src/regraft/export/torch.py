@@ -42,7 +42,11 @@ def program(network: nn.Module) -> Any:
 def _write(job: Job, path: Path) -> None:
     import torch
 
-    torch.export.save(program(job.network), path, extra_files={EXTRA: json.dumps(job.about)})
+    exported = program(job.network)
+    for part in exported.graph_module.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            node.meta.pop("stack_trace", None)  # lines and paths of this machine's programs
+    torch.export.save(exported, path, extra_files={EXTRA: json.dumps(job.about)})
 
 
 def _open(path: Path, precision: str) -> Run:
@@ -52,7 +56,7 @@ def _open(path: Path, precision: str) -> Run:
 
     def run(pixels: np.ndarray) -> Outputs:
         with torch.no_grad():
-            return tuple(found.numpy() for found in network(torch.from_numpy(pixels)))
+            return tuple(found.numpy() for found in network(torch.tensor(pixels)))
 
     return run
 
