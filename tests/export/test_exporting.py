@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from regraft.backbones.preprocessing import Preprocessing
 from regraft.backbones.registry import Backbone
 from regraft.errors import RegraftError, UsageError
 from regraft.export import eight_bits, parity, targets
@@ -72,6 +73,35 @@ def test_each_kind_says_what_the_classifier_says(kind: str, exported: Callable[[
     [note] = done.notes
     assert note.startswith("It was compared on no images of yours and 64 parts of the photos")
     json.dumps(done.to_dict())
+
+
+def _levels_higher(by: int) -> Callable[..., np.ndarray]:
+    """Return `Preprocessing.apply` for a processor that rounds some pixels by some grey levels higher."""
+    exact = Preprocessing.apply
+
+    def apply(self: Preprocessing, image: np.ndarray) -> np.ndarray:
+        square = exact(self, image).astype(int)
+        square[::16] += by
+        return np.clip(square, 0, 255).astype(np.uint8)
+
+    return apply
+
+
+@pytest.mark.parametrize(("by", "kept"), [(1, True), (2, False)])
+def test_another_rounding_of_grey_levels_is_told_and_no_more_than_that_is_let_through(
+    by: int, kept: bool, small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(Preprocessing, "apply", _levels_higher(by))
+    monkeypatch.setitem(parity.BOUNDS, "f32", Bound(1.0, 5e-4, 1.0))
+    if kept:
+        done = export(small, tmp_path / "m.xml", to="openvino")
+        assert not done.parity[0].holds and done.parity[0].same == 1
+        assert "rounds grey levels in its own way" in done.notes[-1]
+    else:
+        with pytest.raises(RegraftError, match="no file was written"):
+            export(small, tmp_path / "m.xml", to="openvino")
+        assert not (tmp_path / "m.xml").exists()
 
 
 def test_nothing_else_is_left_beside_it(exported: Callable[[str], Any]) -> None:

@@ -96,7 +96,7 @@ def test_the_more_exact_a_precision_the_tighter_its_bound() -> None:
 
 def test_it_goes_into_json() -> None:
     found = Parity("f32", 64, 1.0, 0.0, 0.0, Bound(1.0, 0.1, 0.1)).to_dict()
-    assert found["bound"] == {"same": 1.0, "largest": 0.1, "mean": 0.1} and found["marks"] is None
+    assert found["bound"] == {"same": 1.0, "largest": 0.1, "mean": 0.1, "marks": 0.0} and found["marks"] is None
 
 
 def test_bundled_images_are_real_of_many_sizes_and_always_the_same() -> None:

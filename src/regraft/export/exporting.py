@@ -20,7 +20,7 @@ from regraft.errors import RegraftError, Unreadable, UsageError
 from regraft.export import targets
 from regraft.export.about import about, outputs
 from regraft.export.eight_bits import Eight, eight_bits
-from regraft.export.parity import IMAGES, Parity, bundled, check, compare, squared
+from regraft.export.parity import IMAGES, Parity, bundled, check, compare, rounding_alone, squared
 from regraft.export.snippets import snippet
 from regraft.export.target import Job, Target
 
@@ -126,9 +126,18 @@ def export(
         whole = folder / path.name
         _write(exact, target, whole, precision, side)
         say(f"Comparing it with the classifier on {len(shown)} images.")
-        parity = [compare(target.open(whole, each), each, shown, exact) for each in target.precisions()]
-        for each in parity:
-            check(each, target.name)
+        parity = []
+        for each in target.precisions():
+            run = target.open(whole, each)
+            parity.append(compare(run, each, shown, exact))
+            if not parity[-1].holds and rounding_alone(parity[-1], run, shown, exact):
+                notes.append(
+                    f"Probabilities differ by up to {parity[-1].largest:.2g}, as OpenCV rounds grey levels in its own "
+                    "way here when it enlarges small images; of the same squares the file says what the classifier "
+                    "says."
+                )
+            else:
+                check(parity[-1], target.name)
         eight = None
         if int8:
             say("Calibrating int8.")
