@@ -14,7 +14,7 @@ from regraft.cli.options import add, option, say
 from regraft.errors import UsageError
 from regraft.multitask.model import Tasks, holds_tasks
 from regraft.serving.packages import check_packages
-from regraft.serving.run import LOOPBACK, run
+from regraft.serving.run import LOOPBACK, bind, run
 from regraft.serving.settings import Settings
 
 TOKEN = "REGRAFT_TOKEN"
@@ -49,6 +49,7 @@ def command(models: tuple[str, ...], host: str, port: int, token_file: str | Non
     from regraft.serving.log import decoders_silenced, log_to_stderr
 
     settings = Settings(token=_token(token_file), quiet=quiet, **limits)
+    bind(host, port).close()  # a port that is taken is told before the models are loaded
     named = _named(models)
     app = create_app({}, settings)
     for name, path in named.items():
