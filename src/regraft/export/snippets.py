@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 _DECODE = """\
@@ -36,7 +37,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
 
-session = onnxruntime.InferenceSession({path!r}, providers=["CPUExecutionProvider"])
+session = onnxruntime.InferenceSession({path}, providers=["CPUExecutionProvider"])
 classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
 {decode}
 {outputs} = session.run(None, {{"images": np.asarray(image)[None]}})
@@ -49,7 +50,7 @@ import openvino
 from PIL import Image, ImageOps
 
 core = openvino.Core()
-graph = core.read_model({path!r})
+graph = core.read_model({path})
 classes = json.loads(graph.get_rt_info(["regraft", "classes"]).astype(str))
 # Without the hint, a processor that has bf16 computes in it: faster, and a little less exact.
 model = core.compile_model(graph, "CPU", {{"INFERENCE_PRECISION_HINT": "f32"}})
@@ -64,7 +65,7 @@ import torch
 from PIL import Image, ImageOps
 
 held = {{"regraft.json": ""}}
-model = torch.export.load({path!r}, extra_files=held).module()
+model = torch.export.load({path}, extra_files=held).module()
 classes = json.loads(held["regraft.json"])["classes"]
 {decode}
 with torch.no_grad():
@@ -77,8 +78,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image, ImageOps
 
-classes = zipfile.ZipFile({path!r}).read("labels.txt").decode().split("\\n")
-model = Interpreter({path!r})
+classes = zipfile.ZipFile({path}).read("labels.txt").decode().split("\\n")
+model = Interpreter({path})
 model.allocate_tensors()
 {decode}
 model.set_tensor(model.get_input_details()[0]["index"], np.asarray(image)[None])
@@ -106,7 +107,7 @@ def snippet(to: str, path: Path, *, told: bool, side: int | None, stretch: bool)
     """
     squared = "" if side is None else (_STRETCHED if stretch else _MIDDLE).format(side=side)
     return _RUN[to].format(
-        path=str(path),
+        path=json.dumps(str(path)),  # also a literal of Python, in the usual quotes
         decode=(_DECODE + squared).rstrip("\n"),
         outputs="probabilities, strangeness" if told else "(probabilities,)",
         show=(_SHOW + (_MARK if told else "")).rstrip("\n") + "\n",
