@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from regraft.backbones.preprocessing import Preprocessing
 from regraft.backbones.registry import Backbone
@@ -20,6 +21,7 @@ from regraft.export import eight_bits, parity, targets
 from regraft.export.exporting import export
 from regraft.export.parity import IMAGES, Bound
 from regraft.export.target import CannotExport, Job
+from regraft.features.engine_openvino import precisions
 
 KINDS = ("onnx", "openvino", "torch", "tflite")
 
@@ -94,13 +96,17 @@ def test_another_rounding_of_grey_levels_is_told_and_no_more_than_that_is_let_th
     monkeypatch.setenv("REGRAFT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(Preprocessing, "apply", _levels_higher(by))
     monkeypatch.setitem(parity.BOUNDS, "f32", Bound(1.0, 5e-4, 1.0))
+    # Photos of which just the square is cut out: nothing is resized, so nothing else is rounded.
+    side = small.backbones[0].preprocessing.short_side
+    photos = load_sample_images().images
+    images = [photo[top : top + side, 7 * top : 7 * top + side] for photo in photos for top in range(32)]
     if kept:
-        done = export(small, tmp_path / "m.xml", to="openvino")
+        done = export(small, tmp_path / "m.xml", to="openvino", images=images)
         assert not done.parity[0].holds and done.parity[0].same == 1
         assert "rounds grey levels in its own way" in done.notes[-1]
     else:
         with pytest.raises(RegraftError, match="no file was written"):
-            export(small, tmp_path / "m.xml", to="openvino")
+            export(small, tmp_path / "m.xml", to="openvino", images=images)
         assert not (tmp_path / "m.xml").exists()
 
 
@@ -129,7 +135,9 @@ def test_a_network_with_attention_and_two_side_by_side(colours: Path, tmp_path: 
 
 def test_what_comes_with_regraft_is_exported(fitted: Any, tmp_path: Path) -> None:
     done = export(fitted.classifier, tmp_path / "m.xml", to="openvino")
-    assert done.parity[0].holds
+    # Where OpenCV has no kernels of Intel's, it enlarges with other rounding, which is told.
+    assert done.parity[0].holds or "rounds grey levels in its own way" in done.notes[-1]
+    assert done.parity[0].same == 1
 
 
 def test_what_is_done_is_announced(small: Any, tmp_path: Path) -> None:
@@ -165,6 +173,7 @@ def test_the_same_writer_without_a_change_is_let_through(
     assert export(small, tmp_path / "m.xml", to="openvino").parity[0].holds
 
 
+@pytest.mark.skipif(len(precisions()) == 1, reason="this processor does not compute in bf16")
 def test_it_is_compared_in_each_precision_of_the_engine(
     small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
