@@ -153,7 +153,14 @@ def export(
         tuple(parity),
         eight,
         side,
-        snippet(target.name, path, told=classifier.familiarity is not None, side=side, stretch=_stretches(classifier)),
+        snippet(
+            target.name,
+            path,
+            told=classifier.familiarity is not None,
+            side=side,
+            stretch=_stretches(classifier),
+            precision=precision,
+        ),
         tuple(notes),
     )
 

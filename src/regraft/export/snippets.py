@@ -52,7 +52,7 @@ from PIL import Image, ImageOps
 core = openvino.Core()
 graph = core.read_model({path})
 classes = json.loads(graph.get_rt_info(["regraft", "classes"]).astype(str))
-# Without the hint, a processor that has bf16 computes in it: faster, and a little less exact.
+{hint}
 model = core.compile_model(graph, "CPU", {{"INFERENCE_PRECISION_HINT": "f32"}})
 {decode}
 {outputs} = model({{"images": np.asarray(image)[None]}}).values()
@@ -90,7 +90,13 @@ found = sorted(model.get_output_details(), key=lambda output: -len(output["shape
 }
 
 
-def snippet(to: str, path: Path, *, told: bool, side: int | None, stretch: bool) -> str:
+_HINTS = {
+    "f32": "# Without the hint, a processor that has bf16 computes in it: faster, and a little less exact.",
+    "int8": "# Without the hint, a processor that has bf16 computes the rest in it, which costs accuracy.",
+}
+
+
+def snippet(to: str, path: Path, *, told: bool, side: int | None, stretch: bool, precision: str = "f32") -> str:
     """Return a Python program that names the image `photo.jpg` with an exported file.
 
     Parameters
@@ -104,10 +110,12 @@ def snippet(to: str, path: Path, *, told: bool, side: int | None, stretch: bool)
         Pixels of the squares that the file takes.
     stretch : bool
         Whether the whole image is made a square, and not its middle.
+    precision : {"f32", "int8"}
     """
     squared = "" if side is None else (_STRETCHED if stretch else _MIDDLE).format(side=side)
     return _RUN[to].format(
         path=json.dumps(str(path)),  # also a literal of Python, in the usual quotes
+        hint=_HINTS[precision],
         decode=(_DECODE + squared).rstrip("\n"),
         outputs="probabilities, strangeness" if told else "(probabilities,)",
         show=(_SHOW + (_MARK if told else "")).rstrip("\n") + "\n",
