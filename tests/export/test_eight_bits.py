@@ -11,7 +11,7 @@ import pytest
 
 from regraft.errors import DataError, RegraftError
 from regraft.export import eight_bits as module
-from regraft.export.eight_bits import CALIBRATED_ON, eight_bits
+from regraft.export.eight_bits import CALIBRATED_ON, eight_bits, labelled
 from regraft.export.target import Outputs, Run, Target
 
 ORDER = (2, 1, 0)
@@ -62,7 +62,7 @@ def many(draw_classes: Callable[..., Path], tmp_path_factory: pytest.TempPathFac
 
 def test_the_file_is_replaced_and_its_figures_are_told(file: Path, small: Any, many: Path) -> None:
     kind = Kind()
-    found = eight_bits(kind.target(), file, many, small)
+    found = eight_bits(kind.target(), file, *labelled(many, small), small)
     assert file.read_bytes() == b"s8" and file.with_suffix(".more").read_bytes() == b""
     assert [path.name for path in sorted(file.parent.iterdir())] == ["m.made", "m.more"]
     assert found.held_out
@@ -74,7 +74,7 @@ def test_the_file_is_replaced_and_its_figures_are_told(file: Path, small: Any, m
 
 
 def test_few_images_serve_for_both(file: Path, small: Any, colours: Path) -> None:
-    found = eight_bits(Kind().target(), file, colours, small)
+    found = eight_bits(Kind().target(), file, *labelled(colours, small), small)
     assert not found.held_out
     assert found.calibrated_on == found.n == 18
 
@@ -85,7 +85,7 @@ def test_more_images_than_are_of_use_are_drawn_from(
     assert CALIBRATED_ON == 200
     monkeypatch.setattr(module, "CALIBRATED_ON", 10)
     monkeypatch.setattr(module, "MEASURED_ON", 7)
-    found = eight_bits(Kind().target(), file, many, small)
+    found = eight_bits(Kind().target(), file, *labelled(many, small), small)
     assert (found.calibrated_on, found.n) == (10, 7)
 
 
@@ -93,7 +93,7 @@ def test_too_much_lost_accuracy_is_refused(file: Path, small: Any, many: Path) -
     with pytest.raises(
         RegraftError, match=r"int8 may cost 3% of accuracy at most, but costs .*no file was written: leave"
     ):
-        eight_bits(Kind(wrong=0.2).target(), file, many, small)
+        eight_bits(Kind(wrong=0.2).target(), file, *labelled(many, small), small)
     assert file.read_bytes() == b"f32"
 
 
@@ -105,5 +105,5 @@ def test_a_class_that_the_classifier_does_not_know_is_refused(
     shutil.copytree(colours, tmp_path / "more")
     shutil.copytree(colours / "red", tmp_path / "more" / "mauve")
     with pytest.raises(DataError, match="of the classifier's classes, but some are of mauve; leave them out"):
-        eight_bits(Kind().target(), file, tmp_path / "more", small)
+        eight_bits(Kind().target(), file, *labelled(tmp_path / "more", small), small)
     assert file.read_bytes() == b"f32"

@@ -64,7 +64,30 @@ class Eight:
         return asdict(self)
 
 
-def eight_bits(target: Target, path: Path, source: Any, classifier: Classifier) -> Eight:
+def labelled(source: Any, classifier: Classifier) -> tuple[Dataset, bool]:
+    """Return the labelled images that int8 is calibrated and measured on, and whether a part of them is held out.
+
+    Parameters
+    ----------
+    source : labelled images
+        What the classifier learnt from.
+    classifier : Classifier
+
+    Raises
+    ------
+    DataError
+        If they have no labels, or a class that the classifier does not know.
+    """
+    dataset, protocol = settle_protocol(read_source(source), TEST_SIZE, SEED)
+    unknown = [name for name in dataset.class_names if name not in classifier.classes]
+    if unknown:
+        raise DataError(
+            f"The images must be of the classifier's classes, but some are of {', '.join(unknown[:5])}; leave them out."
+        )
+    return dataset, protocol != "cross-validation"
+
+
+def eight_bits(target: Target, path: Path, dataset: Dataset, held_out: bool, classifier: Classifier) -> Eight:
     """Replace an exported file by the same in int8, and return what that costs and gains.
 
     Parameters
@@ -73,27 +96,20 @@ def eight_bits(target: Target, path: Path, source: Any, classifier: Classifier) 
         That has int8.
     path : Path
         The file in float32.
-    source : labelled images
-        What the classifier learnt from: ranges are learnt on the training part, accuracy is measured on the test part.
+    dataset, held_out : Dataset, bool
+        As `labelled` gives them: ranges are learnt on the training part, accuracy is measured on the test part.
     classifier : Classifier
 
     Raises
     ------
     DataError
-        If the images have a class that the classifier does not know, or cannot be read.
+        If no image can be read.
     RegraftError
         If it costs more accuracy than it may.
     """
     assert target.quantize is not None
-    dataset, protocol = settle_protocol(read_source(source), TEST_SIZE, SEED)
-    unknown = [name for name in dataset.class_names if name not in classifier.classes]
-    if unknown:
-        raise DataError(
-            f"The images must be of the classifier's classes, but some are of {', '.join(unknown[:5])}; leave them out."
-        )
     enough = max(backbone.preprocessing.short_side for backbone in classifier.backbones)
     seen, _ = _decoded(dataset, dataset.part("train"), CALIBRATED_ON, enough)
-    held_out = protocol != "cross-validation"
     shown, truth = _decoded(dataset, dataset.part("test" if held_out else "train"), MEASURED_ON, enough)
     if not seen or not shown:
         raise DataError("int8 must be calibrated and measured on images, but none could be read; name others.")
@@ -105,15 +121,15 @@ def eight_bits(target: Target, path: Path, source: Any, classifier: Classifier) 
     }
     before, after = (_accuracy(runs[precision], shown, labels) for precision in ("f32", "int8"))
     rates = _rates(runs, shown)
-    sizes = _bytes(path, target), _bytes(new, target)
+    before_bytes, after_bytes = (sum(file.stat().st_size for file in target.files(each)) for each in (path, new))
     if before - after > LOSS:
         raise RegraftError(
             f"int8 may cost {LOSS:.0%} of accuracy at most, but costs {before - after:.1%} ({before:.1%} before, "
             f"{after:.1%} after, on {len(shown)} images); no file was written: leave --int8 out."
         )
-    for suffix in (path.suffix, *target.beside):
-        new.with_suffix(suffix).replace(path.with_suffix(suffix))
-    return Eight(len(seen), len(shown), (before, after), sizes, rates, held_out)
+    for small, whole in zip(target.files(new), target.files(path), strict=True):
+        small.replace(whole)
+    return Eight(len(seen), len(shown), (before, after), (before_bytes, after_bytes), rates, held_out)
 
 
 def _decoded(dataset: Dataset, part: np.ndarray, most: int, enough: int) -> tuple[list[np.ndarray], list[int]]:
@@ -142,7 +158,3 @@ def _rates(runs: dict[str, Run], images: Sequence[np.ndarray], rounds: int = 5, 
             answers(run, shown)
             best[name] = max(best[name], count / (time.perf_counter() - started))
     return best
-
-
-def _bytes(path: Path, target: Target) -> int:
-    return sum(path.with_suffix(suffix).stat().st_size for suffix in (path.suffix, *target.beside))

@@ -19,7 +19,7 @@ from regraft.data.sources import list_examples
 from regraft.errors import RegraftError, Unreadable, UsageError
 from regraft.export import targets
 from regraft.export.about import about, outputs
-from regraft.export.eight_bits import Eight, eight_bits
+from regraft.export.eight_bits import Eight, eight_bits, labelled
 from regraft.export.parity import IMAGES, Parity, bundled, check, compare, rounding_alone, squared
 from regraft.export.snippets import snippet
 from regraft.export.target import Job, Target
@@ -119,6 +119,7 @@ def export(
     _check_request(classifier, path, target, int8, images, force)
     side = None if target.side is None else target.side(classifier.backbones)
     precision = "int8" if int8 else "f32"
+    known = labelled(images, classifier) if int8 else None  # what cannot be calibrated on is told before the work
     shown, notes = _images(images, side, classifier)
     exact = replace(classifier, precisions=("f32",) * len(classifier.backbones))
     with _aside(path) as folder:
@@ -139,9 +140,9 @@ def export(
             else:
                 check(parity[-1], target.name)
         eight = None
-        if int8:
+        if known is not None:
             say("Calibrating int8.")
-            eight = eight_bits(target, whole, images, classifier)
+            eight = eight_bits(target, whole, *known, classifier)
             parity = [compare(target.open(whole, "int8"), "int8", shown, exact)]
             check(parity[0], target.name)
         paths = _move(folder, path, target)
@@ -173,7 +174,7 @@ def _check_request(classifier: Classifier, path: Path, target: Target, int8: boo
         )
     if path.suffix != target.suffix:
         raise UsageError(f"A file for {target.name} must end in {target.suffix}, but {path.name} does not; rename it.")
-    for file in _files(path, target):
+    for file in target.files(path):
         if file.is_dir():
             raise UsageError(f"The export must be written to a file, but {file} is a folder; choose another name.")
         if file.exists() and not force:
@@ -229,10 +230,6 @@ def _write(classifier: Classifier, target: Target, path: Path, precision: str, s
     target.write(Job(network, outputs(classifier), about(classifier, precision, side), side), path)
 
 
-def _files(path: Path, target: Target) -> list[Path]:
-    return [path, *(path.with_suffix(suffix) for suffix in target.beside)]
-
-
 @contextmanager
 def _aside(path: Path) -> Iterator[Path]:
     """Yield a folder beside the wanted file, which goes in the end.
@@ -253,7 +250,7 @@ def _aside(path: Path) -> Iterator[Path]:
 
 
 def _move(folder: Path, path: Path, target: Target) -> tuple[Path, ...]:
-    files: Sequence[Path] = _files(path, target)
+    files: Sequence[Path] = target.files(path)
     try:
         for file in reversed(files):  # what belongs beside it first
             (folder / file.name).replace(file)

@@ -78,6 +78,10 @@ class Target:
     quantize: Callable[[Path, list[np.ndarray], Path], None] | None = None
     side: Callable[[Any], int] | None = None
 
+    def files(self, path: Path) -> list[Path]:
+        """Return the file at a path and those that belong beside it."""
+        return [path, *(path.with_suffix(suffix) for suffix in self.beside)]
+
 
 def cannot(kind: str, error: Exception) -> CannotExport:
     """Return an error that names the operator which a converter stumbled over, if it says so."""
