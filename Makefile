@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-browser test-tflite check format clean
+.PHONY: install demo test test-browser test-tflite docs check format clean
 
 install: .venv/installed
 
@@ -30,6 +30,9 @@ test-tflite: install
 	$(BIN)/pip install --quiet --editable ".[demo,dev,tflite]"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n0 tests/export tests/cli/test_export.py -k tflite
 
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -41,4 +44,4 @@ format: install
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache

@@ -50,8 +50,10 @@ ROOMS = (
     "comparison",
     "domains",
     "multitask",
+    "bulk",
     "recipes",
     "reports",
+    "tracking",
     "runs",
     "export",
     "serving",
@@ -96,6 +98,11 @@ HEAVY = (
     "fastapi_offline",
     "litert_torch",
     "ai_edge_litert",
+    "fsspec",
+    "ray",
+    "mlflow",
+    "tensorboard",
+    "wandb",
 )
 
 LEAVES = {

@@ -10,6 +10,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from regraft.auditing.auditing import audit as audit
     from regraft.backbones.lookup import get_backbones as get_backbones
+    from regraft.bulk.running import embed_shards as embed_shards
+    from regraft.bulk.running import predict_shards as predict_shards
     from regraft.classifier import Classifier as Classifier
     from regraft.comparison import compare as compare
     from regraft.data.dataset import Dataset as Dataset
@@ -54,6 +56,7 @@ _WHERE = {
     "cluster": "regraft.exploration.clustering",
     "compare": "regraft.comparison",
     "embed": "regraft.pipeline",
+    "embed_shards": "regraft.bulk.running",
     "evaluate": "regraft.pipeline",
     "fewshot": "regraft.few_shot.fewshot",
     "fit": "regraft.pipeline",
@@ -62,6 +65,7 @@ _WHERE = {
     "generalize": "regraft.domains.generalize",
     "get_backbones": "regraft.backbones.lookup",
     "learn": "regraft.growing.learning",
+    "predict_shards": "regraft.bulk.running",
     "rank": "regraft.transferability.ranking",
     "read_source": "regraft.data.sources",
     "suggest": "regraft.exploration.active_learning",

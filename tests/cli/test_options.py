@@ -11,25 +11,29 @@ import click
 import pytest
 
 from regraft import pipeline
+from regraft.bulk.running import embed_shards, predict_shards
 from regraft.classifier import Classifier
 from regraft.cli import advise, audit, compare, embed, evaluate, fit, generalize, predict, rank
 from regraft.cli.options import duration, print_json, progress_bar, say
 from regraft.errors import UsageError
 from regraft.finetuning.settings import Training
 
+RUN = {"out", "log", "config", "quiet", "as_json"}
+"""Options of a command that writes a run, which its function does not take."""
+
 
 @pytest.mark.parametrize(
     ("command", "function", "also"),
     [
-        (fit.command, pipeline.fit, {"out", "quiet", "as_json", "label_columns", "task_kinds", "weighting"}),
-        (compare.command, compare.compare, {"out", "quiet", "as_json"}),
+        (fit.command, pipeline.fit, {*RUN, "label_columns", "task_kinds", "weighting"}),
+        (compare.command, compare.compare, RUN),
         (evaluate.command, pipeline.evaluate, {"model", "quiet", "as_json"}),
-        (embed.command, pipeline.embed, {"out", "quiet", "as_json"}),
-        (audit.command, audit.audit, {"out", "fix_out", "quiet", "as_json"}),
+        (embed.command, embed_shards, {"out", "quiet", "as_json"}),
+        (audit.command, audit.audit, {*RUN, "fix_out"}),
         (advise.command, advise.advise, {"quiet", "as_json"}),
         (rank.command, rank.rank, {"quiet", "as_json"}),
-        (generalize.command, generalize.generalize, {"quiet", "as_json"}),
-        (predict.command, Classifier.predict, {"model", "top", "explain", "as_csv", "quiet", "as_json", "sources"}),
+        (generalize.command, generalize.generalize, RUN),
+        (predict.command, predict_shards, {"out", "top", "explain", "as_csv", "quiet", "as_json", "sources"}),
     ],
     ids=["fit", "compare", "evaluate", "embed", "audit", "advise", "rank", "generalize", "predict"],
 )
@@ -47,6 +51,7 @@ def test_options_and_defaults_are_those_of_the_function(
         if isinstance(parameter, click.Option):
             assert parameter.get_default(click.Context(command)) == signature[name].default
     python_only = {
+        "out",
         "checkpoints",
         "report",
         "labels",
@@ -57,7 +62,20 @@ def test_options_and_defaults_are_those_of_the_function(
         "self",
         "sources",
     }
-    assert set(signature) - python_only == set(own)
+    # What `predict` takes as its sources is the data of what writes a folder.
+    assert set(signature) - python_only - ({"data"} if function is predict_shards else set()) == set(own)
+
+
+@pytest.mark.parametrize(
+    ("many", "few"), [(embed_shards, pipeline.embed), (predict_shards, Classifier.predict)], ids=["embed", "predict"]
+)
+def test_many_examples_are_done_with_the_same_defaults_as_few(
+    many: Callable[..., Any], few: Callable[..., Any]
+) -> None:
+    ours, theirs = inspect.signature(many).parameters, inspect.signature(few).parameters
+    shared = set(ours) & set(theirs) - {"data"}
+    assert "engine" in shared
+    assert {name: ours[name].default for name in shared} == {name: theirs[name].default for name in shared}
 
 
 def test_names_that_are_no_utf8_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:

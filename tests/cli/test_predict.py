@@ -181,3 +181,39 @@ def test_what_is_for_images_alone_is_refused_for_texts(cli: Cli, of_texts: Path,
     assert "--explain colours places of images, but this classifier names texts" in ran.err
     assert not (tmp_path / "why").exists()
     assert "the one text on stdin" in cli("predict", of_texts, "-", "-").err
+
+
+def test_a_folder_of_predictions_is_what_is_printed(cli: Cli, saved: Path, colours: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    ran = cli("predict", saved, colours, "--out", tmp_path / "said", "--shard-rows", 8)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("18 rows in 3 files, ")
+    table = pq.read_table(tmp_path / "said").sort_by("row").to_pylist()
+    printed = json.loads(cli("predict", saved, colours, "--json").out)
+    for row, one in zip(table, printed, strict=True):
+        assert one["name"].endswith(row["name"])
+        assert row["label"] == one["label"]
+    found = json.loads(cli("predict", saved, colours, "--out", tmp_path / "said", "--shard-rows", 8, "--json").out)
+    assert (found["rows"], found["computed"]) == (18, 0)
+
+
+def test_options_of_folders_and_of_printing_exclude_each_other(
+    cli: Cli, saved: Path, colours: Path, tmp_path: Path
+) -> None:
+    out = ("--out", tmp_path / "said")
+    for arguments, words in (
+        ((colours, *out, "--top", 3), "--top is of what is printed, but --out writes Parquet files"),
+        ((colours, *out, "--csv"), "--csv is of what is printed, but --out writes Parquet files"),
+        ((colours, *out, "--explain", tmp_path / "why"), "--explain is of what is printed"),
+        ((colours, colours, *out), "--out must have one source, a folder, table or URL, not"),
+        (("-", *out), "--out must have one source, a folder, table or URL, not '-'"),
+        ((colours, "--engine", "ray"), "--engine ray writes a folder of Parquet files, but there is no --out"),
+        ((colours, "--shard-rows", 5), "--shard-rows is of a folder of Parquet files, but there is no --out"),
+        ((colours, "--column", "image"), "--column is of a folder of Parquet files; name one with --out"),
+        ((colours, "--skip-unreadable"), "--skip-unreadable is of a folder of Parquet files; name one with --out"),
+    ):
+        ran = cli("predict", saved, *arguments)
+        assert ran.code == 2
+        assert words in ran.err
+    assert not list(tmp_path.iterdir())

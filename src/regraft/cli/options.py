@@ -101,8 +101,8 @@ def add(options: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
     return decorate
 
 
-def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
-    """Return the options that say which network computes the features, and how."""
+def backbone_options(function: Callable[..., Any], *, engine: bool = True) -> Callable[[Any], Any]:
+    """Return the options that say which network computes the features, and how; `engine`: what runs it, too."""
     return add(
         [
             *_offered(
@@ -148,7 +148,7 @@ def backbone_options(function: Callable[..., Any]) -> Callable[[Any], Any]:
                 type=click.Choice(["weights", "0..1", "-1..1"]),
                 help="How pixels are scaled; weights: as they expect.",
             ),
-            engine_option(function),
+            *([engine_option(function)] if engine else []),
         ]
     )
 

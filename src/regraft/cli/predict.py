@@ -9,9 +9,12 @@ from functools import partial
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from regraft.bulk.running import predict_shards
 from regraft.classifier import Classifier, Prediction
-from regraft.cli.options import JSON, QUIET, engine_option, option, print_json, progress_bar, say
+from regraft.cli.options import JSON, QUIET, option, print_json, progress_bar, say
+from regraft.cli.shards import refuse_shards, shard_options, show_written
 from regraft.cli.tasks import predict_command
 from regraft.data import texts
 from regraft.data.dataset import NOUNS
@@ -39,7 +42,10 @@ SHOWN = 60
 )
 @click.option("--explain", metavar="DIR", help="A new folder for pictures of what speaks for the label.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV on stdout.")
-@engine_option(Classifier.predict)
+@click.option("--out", metavar="DIR", help="A folder of Parquet files instead, for any number of SOURCES' examples.")
+@shard_options()
+@option(predict_shards, "--column", metavar="NAME", help="With --out: a Parquet file's column of bytes or texts.")
+@option(predict_shards, "--skip-unreadable", is_flag=True, help="With --out: go on if over 5% are unreadable.")
 @QUIET
 @JSON
 def command(
@@ -49,14 +55,25 @@ def command(
     coverage: float | None,
     explain: str | None,
     as_csv: bool,
-    engine: Any,
+    out: str | None,
     quiet: bool,
     as_json: bool,
+    **settings: Any,
 ) -> None:
     """Name the class of images, texts or recordings with a saved classifier.
 
     SOURCES are files, folders, tables, texts in quotes, or - for the bytes of one image, text or recording on stdin.
+    With --out a single one, which may also be a URL, such as s3://bucket/photos, or Parquet with a column of bytes:
+    a folder of Parquet files is written piece by piece, and the same command goes on with a job that was stopped.
     """
+    if out is not None:
+        _write_shards(model, sources, out, coverage, quiet, as_json, settings)
+        return
+    refuse_shards(settings, "there is no --out; name one")
+    for name in ("column", "skip_unreadable"):
+        if settings.pop(name):
+            raise UsageError(f"--{name.replace('_', '-')} is of a folder of Parquet files; name one with --out.")
+    engine = settings["engine"]
     if as_csv and as_json:
         raise UsageError("--csv and --json exclude each other; choose one.")
     if holds_tasks(model):
@@ -84,6 +101,28 @@ def command(
         _print(predictions, top, _texts(given) if classifier.modality == "text" else [])
     if any(prediction.error for prediction in predictions):
         raise click.exceptions.Exit(1)
+
+
+def _write_shards(
+    model: str,
+    sources: tuple[str, ...],
+    out: str,
+    coverage: float | None,
+    quiet: bool,
+    as_json: bool,
+    settings: dict[str, Any],
+) -> None:
+    """Write a folder of Parquet files with what the model says."""
+    context = click.get_current_context()
+    for name in ("top", "explain", "as_csv"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            flag = name.removeprefix("as_")
+            raise UsageError(f"--{flag} is of what is printed, but --out writes Parquet files; leave one of them out.")
+    if len(sources) > 1 or sources[0] == "-":
+        raise UsageError(f"--out must have one source, a folder, table or URL, not {' '.join(sources[:3])!r}.")
+    with progress_bar("predict", quiet=quiet or as_json) as progress:
+        written = predict_shards(model, sources[0], out, coverage=coverage, progress=progress, **settings)
+    show_written(written, "rows", quiet=quiet, as_json=as_json)
 
 
 def _given(sources: tuple[str, ...], modality: str) -> list[Any]:

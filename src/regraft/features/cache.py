@@ -170,6 +170,22 @@ class FeatureCache:
                 self._connection = None
 
 
+class NoCache:
+    """What stands for a cache where nothing is to be looked up or kept."""
+
+    problem: str | None = None
+
+    def get(self, digest: str) -> np.ndarray | None:
+        """Return None: nothing is there."""
+        return None
+
+    def put(self, digest: str, values: np.ndarray) -> None:
+        """Keep nothing."""
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
 def _is_damage(error: Exception) -> bool:
     """Return whether the file is no sound database; a full disk or a lock is another matter."""
     return type(error) is sqlite3.DatabaseError

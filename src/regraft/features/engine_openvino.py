@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from regraft.features.cache import cache_root
+from regraft.features.cores import core_limit
 
 if TYPE_CHECKING:
     from regraft.backbones.registry import Backbone
@@ -201,6 +202,9 @@ def _compiled_graph(graph: Any, precision: str, folder: Path) -> Any:
         "PERFORMANCE_HINT": "THROUGHPUT",
         "INFERENCE_PRECISION_HINT": "bf16" if precision in MIXED else "f32",
     }
+    limit = core_limit()
+    if limit is not None:
+        settings["INFERENCE_NUM_THREADS"] = str(limit)
     if isinstance(graph, Path) and os.access(folder, os.W_OK):
         settings["CACHE_DIR"] = str(folder / "compiled")
     return openvino.Core().compile_model(graph, "CPU", settings)

@@ -71,6 +71,7 @@ def extract(
     looks: bool = False,
     progress: Progress | None = None,
     cache: Path | None = None,
+    keep: bool = True,
     modality: str | None = None,
 ) -> Features:
     """Return the features of examples; each of them goes through each network at most once, ever.
@@ -93,6 +94,8 @@ def extract(
         Called with (images done, n).
     cache : Path, optional
         The cache folder; default `cache_root()`.
+    keep : bool
+        Look features up in the cache, and keep there what is computed.
     modality : {"image", "text", "audio"}, optional
         Of the examples; default: what the backbones read.
 
@@ -118,13 +121,14 @@ def extract(
             looks=looks,
             progress=progress,
             cache=cache,
+            keep=keep,
         )
     root = cache or cache_root()
     kind = engine_name(engine)
     lanes = []
     for position, backbone in enumerate(backbones):
         wanted = precisions[position] if precisions is not None else "auto"
-        lanes.append(Lane(backbone, kind, settle_precision(backbone, kind, wanted, examples, root), root))
+        lanes.append(Lane(backbone, kind, settle_precision(backbone, kind, wanted, examples, root), root, keep))
     looking = LooksLane(len(examples), root, modality) if looks else None
     run = Pass(examples, names, lanes, skip_unreadable, progress, looking, modality)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +16,8 @@ from regraft.backbones.registry import Backbone
 from regraft.data.dataset import NOUNS, Skipped
 from regraft.data.images import digest, read_bytes
 from regraft.errors import DataError, Unreadable
-from regraft.features.cache import FeatureCache
+from regraft.features.cache import FeatureCache, NoCache
+from regraft.features.cores import cores
 from regraft.features.engine_openvino import Sink
 from regraft.features.engines import Engine, open_engine
 from regraft.features.looks import LooksLane
@@ -52,9 +52,12 @@ class Lane:
     kind: str
     precision: str
     root: Path
+    keep: bool = True
 
     def __post_init__(self) -> None:
-        self.store = FeatureCache(producer(self.backbone, self.precision), self.root)
+        self.store: FeatureCache | NoCache = (
+            FeatureCache(producer(self.backbone, self.precision), self.root) if self.keep else NoCache()
+        )
         self.engine: Engine | None = None
         self.tags: list[int] = []
         self.pixels: list[np.ndarray] = []
@@ -146,7 +149,7 @@ class Pass:
 
     def _prepared(self) -> Iterator[_Prepared]:
         """Prepare images a window ahead, and hand them out in order."""
-        workers = max(1, min(16, os.cpu_count() or 1))
+        workers = min(16, cores())
         pool = ThreadPoolExecutor(workers, thread_name_prefix="regraft-decode")
         try:
             window: deque[Future[_Prepared]] = deque()

@@ -16,7 +16,7 @@ from regraft.data.images import digest, read_bytes
 from regraft.data.looks import SIDE, Looks
 from regraft.data.texts import beginning, decode
 from regraft.errors import DataError, Unreadable
-from regraft.features.cache import FeatureCache, cache_root
+from regraft.features.cache import FeatureCache, NoCache, cache_root
 from regraft.features.engine_texts import batches, filled, open_text_engine, settle_text_precision
 from regraft.features.engines import EngineName, engine_name
 from regraft.features.extraction import Features
@@ -73,6 +73,7 @@ def text_features(
     looks: bool = False,
     progress: Progress | None = None,
     cache: Path | None = None,
+    keep: bool = True,
 ) -> Features:
     """Return the features of texts; each text goes through each encoder at most once, ever.
 
@@ -80,7 +81,7 @@ def text_features(
     ----------
     examples : sequence of Path, bytes or str, length n
         A str is the text itself.
-    names, engine, precisions, skip_unreadable, looks, progress, cache
+    names, engine, precisions, skip_unreadable, looks, progress, cache, keep
         As of `regraft.features.extraction.extract`.
     backbones : sequence of TextBackbone or WordVectorBackbone
 
@@ -101,7 +102,7 @@ def text_features(
     rows = found.rows[found.rows >= 0]
     arrived = _Counter(progress, found.rows, len(found.texts), len(backbones))
     wanted = precisions if precisions is not None else ["auto"] * len(backbones)
-    lanes = [_Lane(*asked, kind, found, root) for asked in zip(backbones, wanted, strict=True)]
+    lanes = [_Lane(*asked, kind, found, root, keep) for asked in zip(backbones, wanted, strict=True)]
     columns = [lane.run(found, arrived)[rows] for lane in lanes]
     misses = sum(lane.misses for lane in lanes)
     return Features(
@@ -168,8 +169,8 @@ class _Counter:
 class _Lane:
     """One backbone's way through the texts: its store, and its engine, opened when first needed."""
 
-    def __init__(self, backbone: Any, wanted: str, kind: str, found: _Texts, root: Path) -> None:
-        self.backbone, self.kind, self.root = backbone, kind, root
+    def __init__(self, backbone: Any, wanted: str, kind: str, found: _Texts, root: Path, keep: bool) -> None:
+        self.backbone, self.kind, self.root, self.keep = backbone, kind, root, keep
         self.looks_up = backbone.architecture == WORD_VECTORS
         self.ran = "lookup" if self.looks_up else kind
         sample = found.texts[:: max(1, len(found.texts) // TRIED)][:TRIED]
@@ -180,7 +181,9 @@ class _Lane:
     def run(self, found: _Texts, arrived: Callable[[Sequence[int]], None]) -> np.ndarray:
         """Return the features (m, d) of the texts, each looked up first."""
         values = np.empty((len(found.texts), self.backbone.feature_dim), np.float32)
-        store = FeatureCache(producer(self.backbone, self.precision), self.root)
+        store: FeatureCache | NoCache = (
+            FeatureCache(producer(self.backbone, self.precision), self.root) if self.keep else NoCache()
+        )
         try:
             missing = []
             for row, named in enumerate(found.digests):
