@@ -21,6 +21,7 @@ from regraft.data.sources import read_source
 from regraft.evaluation import metrics
 from regraft.features.engines import EngineName, engine_name
 from regraft.features.streaming import Progress
+from regraft.finetuning.launching import launched
 from regraft.finetuning.settings import Training
 from regraft.protocol import check_classes, check_skipped, describe, few_shots, settle_protocol
 from regraft.proving import classifier_of, prove
@@ -171,11 +172,17 @@ def fit(
     ------
     RegraftError
         Its children say what is wrong with the data, the request or the weights, and what to do.
+    SystemExit
+        When the training is over, in all processes but the first where several train together.
     """
     started, clock = time.perf_counter(), time.monotonic()
     check_request(strategy, training, budget, test_size, seed, head, checkpoints, resume, shots, unlabelled)
+    processes = launched()
+    processes.check(strategy, training.batch_size, budget)
+    if not processes.first:
+        progress = announce = report = None
     heads = heads_of(head, {"units": units, "dropout": dropout, "batch_norm": batch_norm}, few=shots is not None)
-    folder = checkpoint_folder(checkpoints, resume)
+    folder = checkpoint_folder(checkpoints, resume) if processes.first else None
     dataset = read_source(
         data,
         labels=labels,
@@ -207,30 +214,33 @@ def fit(
     say = announce or (lambda sentence: None)
     for sentence in describe(dataset, protocol):
         say(sentence)
+    processes.join()
     chosen: list[str] = []
     # Under cross-validation every example is tested, so that none is left to choose by: the usual layer is taken.
     if strategy != "scratch" and protocol != "cross-validation" and choosable(backbones, pool, layer):
-        layers = choose_layer(
+        with processes.in_turn():
+            layers = choose_layer(
+                dataset,
+                backbones,
+                pool=pool,
+                seed=seed,
+                engine=engine,
+                skip_unreadable=skip_unreadable,
+                progress=progress,
+            )
+        backbones = layers.backbones
+        chosen.append(layers.sentence())
+    with processes.in_turn():
+        seen = see(
             dataset,
             backbones,
-            pool=pool,
-            seed=seed,
+            transfers=strategy != "scratch",
+            begun=clock,
+            budget=budget,
             engine=engine,
             skip_unreadable=skip_unreadable,
             progress=progress,
         )
-        backbones = layers.backbones
-        chosen.append(layers.sentence())
-    seen = see(
-        dataset,
-        backbones,
-        transfers=strategy != "scratch",
-        begun=clock,
-        budget=budget,
-        engine=engine,
-        skip_unreadable=skip_unreadable,
-        progress=progress,
-    )
     features, backbones = seen.features, seen.backbones
     extracted = time.perf_counter()
     all_skipped = dataset.skipped + seen.skipped
@@ -280,6 +290,7 @@ def fit(
             progress=progress,
             announce=announce,
             report=report,
+            processes=processes,
         )
         outcome = run(job, strategy)
         notes = tuple(job.notes)

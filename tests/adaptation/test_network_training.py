@@ -4,7 +4,7 @@ import torch
 
 from regraft.adaptation.bottleneck import BottleneckNetwork
 from regraft.adaptation.network_training import FeatureBatches, train_on_domains
-from regraft.errors import RegraftError
+from regraft.errors import RegraftError, UsageError
 from regraft.finetuning.batches import train_loader
 from regraft.finetuning.settings import Training
 
@@ -50,3 +50,10 @@ def test_a_loss_that_is_no_number():
     rows = np.full((4, 3), np.nan, np.float32)
     with pytest.raises(RegraftError, match="The training must converge, but the loss is no longer a number at step 1"):
         train(4, 4, None, rows)
+
+
+def test_two_domains_are_for_one_process(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.setenv(name, "0" if "RANK" in name else "2")
+    with pytest.raises(UsageError, match="A training on two domains must be run by one process, but 2 were started"):
+        train(4, 4, None)

@@ -9,7 +9,17 @@ from regraft.backbones.lookup import get_backbones
 from regraft.backbones.preprocessing import Preprocessing
 from regraft.backbones.spectrogram import Spectrogram
 from regraft.finetuning.augmentation import Augmentation, preset
-from regraft.finetuning.batches import CutBatches, ImageBatches, TextBatches, as_floats, train_loader, validation_loader
+from regraft.finetuning.batches import (
+    CutBatches,
+    ImageBatches,
+    TextBatches,
+    as_floats,
+    first_batch,
+    shared,
+    train_loader,
+    validation_loader,
+)
+from regraft.finetuning.processes import ALONE, Processes
 from regraft.finetuning.sound_augmentation import sound_preset
 from regraft.finetuning.views import Views
 
@@ -173,3 +183,25 @@ def test_texts_of_like_length_come_together_and_each_comes_once():
 def test_an_incomplete_batch_of_texts_comes_last():
     loader = train_loader(TextBatches(PIECES, np.arange(6), pad=0), 4, seed=0)
     assert [len(y) for _, y in loader] == [4, 2]
+
+
+# --- shares -----------------------------------------------------------------------------------------
+
+
+def test_the_shares_of_processes_are_the_batch():
+    whole = TextBatches(PIECES, np.arange(6), pad=0)
+    assert shared(whole, ALONE) is whole
+    shares = [shared(whole, Processes(rank, 3, rank, 3)) for rank in range(3)]
+    loaders = [train_loader(each, 5, seed=0) for each in (whole, *shares)]
+    assert [len(loader) for loader in loaders] == [1, 1, 1, 1]
+    [(_, y)], *parts = ([*loader] for loader in loaders)
+    assert [(own, n) for [(_, _, own, n)] in parts] == [(2, 5), (2, 5), (1, 5)]
+    assert [part.tolist() for [(_, part, _, _)] in parts] == [y[rank::3].tolist() for rank in range(3)]
+    for loader in loaders:
+        assert first_batch(loader)[1].tolist() == y.tolist()
+
+
+def test_a_process_without_a_share_is_lent_one_that_does_not_count():
+    whole = TextBatches(PIECES, np.arange(6), pad=0)
+    second = shared(whole, Processes(1, 2, 1, 2)).__getitems__([(4, 0)])
+    assert (second[1].tolist(), *second[2:]) == ([4], 0, 1)

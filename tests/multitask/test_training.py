@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regraft.errors import RegraftError
+from regraft.errors import RegraftError, UsageError
 from regraft.multitask.splitting import Parts
 from regraft.multitask.tasks import Task
 from regraft.multitask.training import learn
@@ -64,3 +64,11 @@ def test_a_training_that_diverges_says_so(made_up: Made, parts: Parts) -> None:
     trunk.values[:] = np.nan
     with pytest.raises(RegraftError, match=r"The training of pet must converge, but .*; lower --learning-rate"):
         learn(trunk, tasks[:1], [], parts.train, parts.val, "equal", 0)
+
+
+def test_several_tasks_are_for_one_process(made_up: Made, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    X, tasks = made_up
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.setenv(name, "0" if "RANK" in name else "2")
+    with pytest.raises(UsageError, match="A training of several tasks must be run by one process, but 2 were started"):
+        learn(FrozenTrunk(X, parts.train), tasks[:1], [], parts.train, parts.val, "equal", 0)

@@ -6,6 +6,7 @@ import pytest
 
 from regraft.backbones.lookup import get_backbones
 from regraft.errors import RegraftError
+from regraft.finetuning.processes import Processes
 from regraft.finetuning.settings import Training
 from regraft.strategies import run as module
 from regraft.strategies.attempts import Attempts
@@ -234,3 +235,40 @@ def test_notes_are_those_of_the_classifier_that_is_kept(make_job, monkeypatch, f
     job = replace(job, dataset=replace(job.dataset, split=None), protocol="cross-validation")
     run(job, "finetune")
     assert len(job.notes) == 1
+
+
+# --- several processes ------------------------------------------------------------------------------
+
+
+class Second(Processes):
+    """One that is not the first, of processes that all say the same."""
+
+    def __init__(self):
+        super().__init__(rank=1)
+
+    def part(self):
+        raise SystemExit(0)
+
+
+@pytest.mark.parametrize("protocol", ["given", "cross-validation"])
+def test_only_the_first_process_predicts(protocol, make_job, monkeypatch, forge):
+    forge(*[12] * 6)
+    monkeypatch.setattr(module, "_predict", lambda *arguments: pytest.fail("it predicted"))
+    job = make_job(processes=Second())
+    if protocol == "cross-validation":
+        job = replace(job, dataset=replace(job.dataset, split=None), protocol=protocol)
+    with pytest.raises(SystemExit):
+        run(job, "finetune")
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_whether_another_network_is_tried_is_what_the_first_process_says(stop, two, monkeypatch, forge):
+    class Told(Second):
+        def agree(self, value):
+            return float(stop)
+
+    weaken(monkeypatch, 12)
+    named = forge(12, 12)
+    with pytest.raises(SystemExit):
+        run(replace(two, processes=Told()), "auto")
+    assert named == ["test_resnet", "other"][: 2 - stop]

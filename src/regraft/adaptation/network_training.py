@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from regraft.errors import RegraftError
 from regraft.finetuning.batches import as_floats
+from regraft.finetuning.launching import check_alone
 from regraft.finetuning.module import Diverged, FineTuning
 from regraft.finetuning.schedules import phases
 from regraft.finetuning.settings import Training
@@ -185,9 +186,12 @@ def fit_quietly(
 
     Raises
     ------
+    UsageError
+        If several processes were started.
     RegraftError
         If the training does not converge.
     """
+    check_alone("A training on two domains")
     trainer = quiet_trainer(
         callbacks=list(callbacks),
         max_epochs=epochs,

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from regraft.data.images import read_bytes
 from regraft.features.engine_texts import filled
+from regraft.finetuning.processes import Processes
 from regraft.finetuning.views import vary
 
 if TYPE_CHECKING:
@@ -119,6 +120,46 @@ class TextBatches(Dataset[Any]):
     def __getitems__(self, asked: list[tuple[int, int]]) -> Batch:
         rows = np.array([row for row, _ in asked])
         return torch.from_numpy(filled([self.pieces[row] for row in rows], self.pad)), torch.from_numpy(self.y[rows])
+
+
+class Share(Dataset[Any]):
+    """What one of several processes takes of each batch: every so manieth example of it, from its own rank on.
+
+    A batch then tells, behind inputs and targets, how many of its examples count and how many the processes have
+    together. Who would be left without one is lent one that does not count.
+
+    Parameters
+    ----------
+    whole : Dataset
+        Of batches.
+    processes : Processes
+    """
+
+    def __init__(self, whole: Dataset[Any], processes: Processes) -> None:
+        self.whole, self.processes = whole, processes
+        self.lengths = getattr(whole, "lengths", None)
+
+    def __len__(self) -> int:
+        return len(self.whole)  # type: ignore[arg-type]
+
+    def __getitems__(self, asked: list[tuple[int, int]]) -> tuple[torch.Tensor, torch.Tensor, int, int]:
+        own = asked[self.processes.rank :: self.processes.count]
+        whole: Any = self.whole
+        return *whole.__getitems__(own or asked[:1]), len(own), len(asked)
+
+
+def shared(dataset: Dataset[Any], processes: Processes) -> Dataset[Any]:
+    """Return what one of some processes takes of a dataset of batches; all of it where there are no others."""
+    return Share(dataset, processes) if processes.several else dataset
+
+
+def first_batch(batches: DataLoader[Any]) -> Batch:
+    """Return the whole of a first batch, whatever this process takes of it."""
+    if isinstance(batches.dataset, Share):
+        whole: Any = batches.dataset.whole
+        return whole.__getitems__(next(iter(batches.batch_sampler)))  # type: ignore[arg-type]
+    inputs, targets = next(iter(batches))
+    return inputs, targets
 
 
 def as_floats(inputs: torch.Tensor) -> torch.Tensor:

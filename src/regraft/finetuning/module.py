@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import lightning.pytorch as pl
@@ -12,11 +14,14 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from regraft.backbones.stage_names import HEAD
+from regraft.backbones.stages import batch_norms
 from regraft.finetuning.batches import as_floats
 from regraft.finetuning.network import TrainedNetwork
+from regraft.finetuning.processes import ALONE, Processes
 from regraft.finetuning.regularization import L2SP, Delta
 from regraft.finetuning.schedules import Phase, phase_at, rate_factor, rates
 from regraft.finetuning.settings import Training
+from regraft.finetuning.synchronized import Synchronized
 from regraft.heads.temperature import fit_temperature
 from regraft.result import Epoch
 
@@ -59,6 +64,8 @@ class FineTuning(pl.LightningModule):
         When the attempt began, by `time.monotonic`: preparing it counts in the history.
     report : callable, optional
         Called with each `Epoch` as it ends.
+    processes : Processes
+        That train together, each on its share of every batch.
     """
 
     def __init__(
@@ -74,6 +81,7 @@ class FineTuning(pl.LightningModule):
         fingerprint: dict[str, str],
         begun: float,
         report: Callable[[Epoch], None] | None = None,
+        processes: Processes = ALONE,
     ) -> None:
         super().__init__()
         self.fingerprint = fingerprint
@@ -81,11 +89,13 @@ class FineTuning(pl.LightningModule):
         self.training_settings = training
         self.plan, self.steps, self.n_classes = tuple(plan), steps, n_classes
         self.deadline, self.holds, self.name = deadline, holds, name
+        self.processes = processes
         # Averaging copies the module: a function is not copied, and so neither is what a method belongs to.
         self.report = None if report is None else (lambda epoch: report(epoch))
         self.begun, self.started = begun, time.monotonic()
         self.history: list[Epoch] = []
         self.phase = self.plan[0]
+        self._averaged = {*network.trained, HEAD}
         self._losses: list[torch.Tensor] = []
         self._validated: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._epoch_started = self.started
@@ -121,12 +131,30 @@ class FineTuning(pl.LightningModule):
         left = self.deadline - self._longest_validation - self.started
         return max(by_steps, min(1.0, (time.monotonic() - self.started) / max(left, 1e-9)))
 
+    def on_train_start(self) -> None:
+        """Bring what holds the network to where it is; let a process that its launcher ends go at once."""
+        if self.holds is not None:
+            self.holds.to(self.device)
+        if self.processes.several:
+            # Lightning would tell the others first, who may be gone.
+            with suppress(ValueError):  # not the main thread
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     def on_train_epoch_start(self) -> None:
         """Let the stages of the phase learn."""
         self.phase, _ = phase_at(self.plan, self.progress)
         self.network.learn(self.phase.learning)
         self.network.train()
+        self._average_gradients(self.phase.learning)
         self._losses, self._epoch_started = [], time.monotonic()
+
+    def _average_gradients(self, learning: Sequence[str]) -> None:
+        """Let several processes average the gradients of these stages, and of no others: they wait for each."""
+        if self.processes.several and set(learning) != self._averaged:
+            strategy: Any = self.trainer.strategy
+            strategy.model = self
+            strategy.configure_ddp()
+            self._averaged = set(learning)
 
     def on_train_batch_start(self, batch: Any, batch_index: int) -> None:
         """Set the learning rates of this step."""
@@ -161,25 +189,40 @@ class FineTuning(pl.LightningModule):
         if needed > left:
             raise TooShort(needed, left)
 
-    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_index: int) -> torch.Tensor:
-        """Return the loss of a batch."""
+    def training_step(self, batch: Any, batch_index: int) -> torch.Tensor:
+        """Return the loss of a batch; of a share of one, so that the mean over all processes is the whole batch's."""
         from regraft.finetuning.augmentation import mix_batch
 
-        inputs, targets = batch
+        inputs, targets, *share = batch
         inputs = as_floats(inputs)
         settings = self.training_settings
         truth: torch.Tensor = targets
         if settings.mix != "none" and len(targets) > 1:
             inputs, truth = _mixed(mix_batch, settings.mix, inputs, targets, self.n_classes, self.network.takes_pixels)
-        loss = cross_entropy(self.network(inputs), truth, label_smoothing=settings.label_smoothing)
-        self._losses.append(loss.detach())
+        with self._statistics(share):
+            logits = self.network(inputs)
+        task = loss = cross_entropy(logits, truth, label_smoothing=settings.label_smoothing)
         if isinstance(self.holds, L2SP):
             loss = loss + self.holds.penalty()
         elif isinstance(self.holds, Delta):
             loss = loss + self.holds.penalty(inputs)
-        if not math.isfinite(loss.item()):
+        seen = torch.stack([task.detach(), loss.detach()])
+        if share:
+            own, whole = share
+            weight = self.processes.count * own / whole
+            loss = weight * loss
+            # Told to all, so that they end at the same step where it is no number.
+            seen = self.processes.total(weight * seen) / self.processes.count
+        self._losses.append(seen[0])
+        if not math.isfinite(seen[1].item()):
             raise Diverged(self.global_step + 1, self.current_epoch + 1)
         return loss
+
+    def _statistics(self, share: list[int]) -> Any:
+        """Return the context in which batch normalisation sees the whole of a batch that is shared."""
+        if share and any(norm.training for norm in batch_norms(self.network)):
+            return Synchronized(self.processes, counts=share[0] > 0)
+        return nullcontext()
 
     def on_validation_epoch_start(self) -> None:
         """Begin to collect."""
@@ -187,18 +230,20 @@ class FineTuning(pl.LightningModule):
         self._validation_started = time.monotonic()
         self.network.eval()
 
-    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_index: int) -> None:
+    def validation_step(self, batch: Any, batch_index: int) -> None:
         """Keep the logits of a batch."""
-        inputs, targets = batch
-        self._validated.append((self.network(as_floats(inputs)).float(), targets))
+        inputs, targets, *share = batch
+        n = share[0] if share else len(targets)
+        self._validated.append((self.network(as_floats(inputs)).float()[:n], targets[:n]))
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and accuracy, by which the best epoch is chosen."""
-        logits = torch.cat([logits for logits, _ in self._validated])
-        targets = torch.cat([targets for _, targets in self._validated])
+        logits = self.processes.gather(torch.cat([logits for logits, _ in self._validated]).cpu())
+        targets = self.processes.gather(torch.cat([targets for _, targets in self._validated]).cpu())
         # After the best temperature: probabilities are divided by it in the end, so an epoch is judged by how well it
         # separates the classes, not by how sure it is of itself.
         loss = fit_temperature(logits.numpy(), targets.numpy())[1] if logits.isfinite().all() else math.nan
+        loss = self.processes.agree(loss)  # by which all of them go on, or end
         accuracy = float((logits.argmax(1) == targets).float().mean())
         if not math.isfinite(loss):
             raise Diverged(self.global_step, self.current_epoch + 1)

@@ -44,6 +44,10 @@ class L2SP:
         self._transferred = [p for name in network.trained for p in network.stage(name).parameters()]
         self._start = [parameter.detach().clone() for parameter in self._transferred]
 
+    def to(self, device: torch.device) -> None:
+        """Bring the start to where the network is trained."""
+        self._start = [start.to(device) for start in self._start]
+
     def penalty(self) -> torch.Tensor:
         """Return what to add to the loss: strength / 2 |w - w0|^2 + `HEAD_STRENGTH` / 2 |head|^2."""
         total = _head_penalty(self._head)
@@ -91,6 +95,11 @@ class Delta:
         self._teacher.requires_grad_(False)
         self._live: dict[str, torch.Tensor] = {}
         self._hooks = [_record(network.stage(name), name, self._live) for name in self._attention]
+
+    def to(self, device: torch.device) -> None:
+        """Bring the start to where the network is trained."""
+        self._teacher.to(device)
+        self._attention = {name: weights.to(device) for name, weights in self._attention.items()}
 
     def penalty(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return what to add to the loss, after the network has seen these inputs (n, ...) with gradients."""

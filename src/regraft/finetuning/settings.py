@@ -39,7 +39,7 @@ class Training:
     epochs : int, optional
         Passes over the training images.
     batch_size : int
-        Images a step.
+        Images a step, of all processes together where several train.
     optimizer : {"adamw", "adam", "sgd"}
     learning_rate : float, optional
         The largest, for the topmost stage.

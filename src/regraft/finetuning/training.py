@@ -17,12 +17,14 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from regraft.errors import RegraftError, UsageError
-from regraft.finetuning.batches import as_floats
+from regraft.finetuning.batches import as_floats, first_batch
 from regraft.finetuning.module import Diverged, FineTuning, TooShort
 from regraft.finetuning.network import TrainedNetwork
+from regraft.finetuning.processes import ALONE, Processes, is_lost, lost
 from regraft.finetuning.regularization import L2SP, Delta
 from regraft.finetuning.schedules import phases
 from regraft.finetuning.settings import Training
@@ -65,6 +67,7 @@ def train(
     fingerprint: dict[str, str] | None = None,
     begun: float | None = None,
     report: Callable[[Epoch], None] | None = None,
+    processes: Processes = ALONE,
 ) -> Trained:
     """Train a network, and leave it as it was after the epoch with the least validation loss.
 
@@ -93,6 +96,8 @@ def train(
         When the attempt began, by `time.monotonic`: preparing it counts in the history.
     report : callable, optional
         Called with each `Epoch` as it ends.
+    processes : Processes
+        That train together, each on its share of every batch; all are left with the same network.
 
     Raises
     ------
@@ -107,8 +112,10 @@ def train(
     temporary = None
     if folder is None:
         temporary = folder = Path(tempfile.mkdtemp(prefix="regraft-training-"))
+    processes.share_weights(network)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # What each process draws from now on, such as mixup's shares, is its own.
+        torch.manual_seed(seed + processes.rank)
         holds = _holds(network, training, train_batches)
         plan = phases(training.schedule, network.trained, training.epochs)
         since = time.monotonic() if begun is None else begun
@@ -124,6 +131,7 @@ def train(
             fingerprint or {},
             since,
             report,
+            processes,
         )
         try:
             note = _fit(module, train_batches, val_batches, training, precision, folder, resume)
@@ -142,7 +150,7 @@ def _holds(network: TrainedNetwork, training: Training, batches: DataLoader[Any]
     if training.regularize == "l2-sp":
         return L2SP(network, training.strength)
     if training.regularize == "delta":
-        inputs, targets = next(iter(batches))
+        inputs, targets = first_batch(batches)
         return Delta(network, training.strength, as_floats(inputs), targets)
     return None
 
@@ -166,7 +174,9 @@ def _fit(
     if training.average:
         steps = (training.epochs or 1) * module.steps
         callbacks.insert(0, EMAWeightAveraging(decay=min(0.999, max(0.5, 1 - 10 / steps))))
+    processes = module.processes
     trainer = quiet_trainer(
+        processes,
         callbacks=callbacks,
         max_epochs=training.epochs,
         precision="bf16-mixed" if precision == "bf16" else "32-true",
@@ -194,23 +204,42 @@ def _fit(
             f"The checkpoints must be written where there is room, but {folder} cannot ({error.strerror or error}); "
             "choose another place with --out."
         ) from error
+    except RuntimeError as error:
+        if not processes.several or not is_lost(error):
+            raise
+        raise lost(error) from error
     # By its name, since the folder may have been moved before the training was gone on with.
     kept = folder / Path((best if validated else last).best_model_path or "none").name
-    if kept.is_file():
+    if processes.first and kept.is_file():
         state = torch.load(kept, map_location="cpu", weights_only=True)["state_dict"]
         module.load_state_dict(state)
+    processes.share_weights(module.network)
     return note
 
 
-def quiet_trainer(**settings: Any) -> pl.Trainer:
-    """Return a trainer that prints nothing: what is to be said is said by `report`."""
+def quiet_trainer(processes: Processes = ALONE, **settings: Any) -> pl.Trainer:
+    """Return a trainer that prints nothing: what is to be said is said by `report`.
+
+    Parameters
+    ----------
+    processes : Processes
+        That train together.
+    **settings
+        Of Lightning's trainer.
+    """
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return pl.Trainer(
-            accelerator="auto",
-            devices=1,
+            # Lightning would also take Apple's, on which processes cannot train together.
+            accelerator="auto" if not processes.several else "cuda" if torch.cuda.is_available() else "cpu",
+            devices=processes.local_count,
+            num_nodes=processes.count // processes.local_count,
+            # What is not used then has no gradient ever. Statistics are those of all processes already.
+            strategy=DDPStrategy(static_graph=True, broadcast_buffers=False) if processes.several else "auto",
+            plugins=[processes.environment()],
+            use_distributed_sampler=False,
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +14,11 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch.utils.data import DataLoader
 
 from regraft.errors import RegraftError
+from regraft.finetuning.launching import check_alone
 from regraft.finetuning.module import Diverged
 from regraft.finetuning.network import TrainedNetwork
 from regraft.finetuning.settings import Training
+from regraft.finetuning.training import quiet_trainer
 from regraft.multitask.heads import Map
 from regraft.multitask.kinds import KINDS
 from regraft.multitask.module import JointEpoch, JointTraining
@@ -74,9 +75,12 @@ def learn(
 
     Raises
     ------
+    UsageError
+        If several processes were started.
     RegraftError
         If the training diverges before its first epoch ends.
     """
+    check_alone("A training of several tasks")
     labelled = np.logical_or.reduce([task.known for task in tasks])
     train = train[labelled[train]]
     training = trunk.training if epochs is None else replace(trunk.training, epochs=epochs)
@@ -112,27 +116,19 @@ def _fit(
     training: Training,
     precision: str,
 ) -> None:
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     callbacks: list[pl.Callback] = []
     if training.average:
         steps = (training.epochs or 1) * module.steps
         callbacks.append(EMAWeightAveraging(decay=min(0.999, max(0.5, 1 - 10 / steps))))
+    trainer = quiet_trainer(
+        callbacks=callbacks,
+        max_epochs=training.epochs,
+        precision="bf16-mixed" if precision == "bf16" else "32-true",
+        gradient_clip_val=training.clip or None,
+        enable_checkpointing=False,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        trainer = pl.Trainer(
-            accelerator="auto",
-            devices=1,
-            max_epochs=training.epochs,
-            precision="bf16-mixed" if precision == "bf16" else "32-true",
-            gradient_clip_val=training.clip or None,
-            callbacks=callbacks,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
         try:
             trainer.fit(module, batches, held_out)
         except Diverged as stopped:

@@ -86,6 +86,7 @@ class Attempts:
         training = settled(training, scratch, backbone.modality)
         name = f"{_called(training, scratch)} · {backbone.name}{self.label}"
         flips = training.flips == "on" or (training.flips == "auto" and self._flips_do_no_harm(training))
+        flips = bool(self.job.processes.agree(flips))
         return self._tried(fit_network(self.job, backbone, self.train, self.val, training, name, flips))
 
     def join(self, parts: list[Fitted]) -> Fitted:

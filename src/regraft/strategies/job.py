@@ -15,6 +15,7 @@ from regraft.data.dataset import Dataset
 from regraft.features.engines import EngineName
 from regraft.features.extraction import Features
 from regraft.features.streaming import Progress
+from regraft.finetuning.processes import ALONE, Processes
 from regraft.finetuning.settings import Training
 from regraft.result import Epoch
 
@@ -54,6 +55,8 @@ class Job:
         Called with each sentence about what is done.
     report : callable or None
         Called with each `Epoch` as it ends.
+    processes : Processes
+        That train together.
     """
 
     dataset: Dataset
@@ -73,6 +76,7 @@ class Job:
     progress: Progress | None = None
     announce: Callable[[str], None] | None = None
     report: Callable[[Epoch], None] | None = None
+    processes: Processes = ALONE
     notes: list[str] = field(default_factory=list)
 
     def say(self, sentence: str) -> None:

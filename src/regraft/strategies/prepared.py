@@ -124,15 +124,16 @@ class Prepared:
         examples = [self.job.dataset.examples[int(i)] for i in images]
         while True:
             try:
-                return compute_views(
-                    examples,
-                    below,
-                    augmentation,
-                    count,
-                    engine=self.job.engine,
-                    within=self.job.left / 3,
-                    progress=self.job.progress,
-                )
+                with self.job.processes.in_turn():
+                    return compute_views(
+                        examples,
+                        below,
+                        augmentation,
+                        count,
+                        engine=self.job.engine,
+                        within=self.job.left / 3,
+                        progress=self.job.progress,
+                    )
             except TooSlow as error:
                 if count == 1:
                     raise TooShort(error.needed, self.job.left) from error
@@ -155,7 +156,7 @@ class Prepared:
             Where they are known already.
         """
         from regraft.finetuning.adapters import merge_adapters
-        from regraft.finetuning.batches import validation_loader
+        from regraft.finetuning.batches import shared, validation_loader
         from regraft.finetuning.training import LAST
         from regraft.finetuning.training import train as train_network
 
@@ -164,9 +165,15 @@ class Prepared:
             # A schedule of several phases has no fewer than two epochs, even if the first was the best.
             training = replace(training, epochs=max(epochs, 1 if training.schedule == "together" else 2))
         network, batches, settled = self.begin(train)
-        validation = None if val is None else validation_loader(self.batches(val, plain=True), training.batch_size)
+        validation, processes = None, self.job.processes
+        if val is not None:
+            validation = validation_loader(shared(self.batches(val, plain=True), processes), training.batch_size)
         folder = None if self.job.folder is None else self.job.folder / _slug(name)
         last = None if self.job.resume is None else self.job.resume / _slug(name) / LAST
+        if last is not None:
+            processes.check_found(last, last.is_file())
+        fingerprint = self._fingerprint(train, training)
+        processes.check_alike(fingerprint)
         trained: Trained = train_network(
             network,
             batches,
@@ -179,9 +186,10 @@ class Prepared:
             deadline=self.job.deadline,
             folder=folder,
             resume=last if last is not None and last.is_file() else None,
-            fingerprint=self._fingerprint(train, training),
+            fingerprint=fingerprint,
             begun=self.begun,
             report=self.job.report,
+            processes=processes,
         )
         if training.lora:
             merge_adapters(network)
@@ -193,19 +201,24 @@ class Prepared:
 
         from regraft.finetuning import precision
         from regraft.finetuning.adapters import add_adapters
-        from regraft.finetuning.batches import train_loader
+        from regraft.finetuning.batches import first_batch, shared, train_loader
 
-        training = self.training
+        training, processes = self.training, self.job.processes
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.job.seed)
             network = self._network(train)
             if training.lora:
                 add_adapters(network, training.lora)
-        batches = train_loader(self.batches(train, plain=False), training.batch_size, self.job.seed)
-        sample, _ = next(iter(batches))
+        examples = shared(self.batches(train, plain=False), processes)
+        batches = train_loader(examples, training.batch_size, self.job.seed)
+        sample, _ = first_batch(batches)
         part = network.trained[0] if network.trained else HEAD
         record = self._folder.with_suffix(f".training-{part}{'' if self.views is not None else '.whole'}.json")
-        settled, form = precision.settle(network, sample, training.precision, record)
+        with processes.in_turn():
+            settled, form = precision.settle(network, sample, training.precision, record)
+        settled = ("f32", "bf16")[int(processes.agree(settled == "bf16"))]
+        formats = (torch.contiguous_format, torch.channels_last)
+        form = formats[int(processes.agree(form is torch.channels_last))]
         return network.to(memory_format=form), batches, settled
 
     def _network(self, train: np.ndarray) -> TrainedNetwork:

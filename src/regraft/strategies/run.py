@@ -31,11 +31,14 @@ def run(job: Job, strategy: str) -> Outcome:
     ------
     RegraftError
         If nothing came of it: the network could not be trained, and there is no probe to fall back on.
+    SystemExit
+        When the training is over, in all processes but the first where several train together.
     """
     begun = time.monotonic()
     if job.protocol == "cross-validation":
         return _cross_validate(job, strategy, begun)
     attempts = _try(job, strategy, job.dataset.part("train"), job.dataset.part("val"))
+    job.processes.part()
     test = job.dataset.part("test")
     chosen = attempts.best
     found = _predict(job, chosen, test)
@@ -53,9 +56,11 @@ def _cross_validate(job: Job, strategy: str, begun: float) -> Outcome:
         share = None if job.deadline is None else time.monotonic() + job.left / (len(pairs) + 1 - number)
         part = replace(job, deadline=share, announce=None, report=None, notes=[])
         fold = _try(part, strategy, train, np.arange(0), f", fold {number + 1}")
-        probabilities[test] = _scores(fold.best, _predict(part, fold.best, test))
+        if job.processes.first:
+            probabilities[test] = _scores(fold.best, _predict(part, fold.best, test))
         predicted[test] = True
     attempts = _try(job, strategy, np.arange(len(job.dataset)), np.arange(0))
+    job.processes.part()
     test = np.flatnonzero(predicted)
     found = _predict(job, attempts.best, test[:1])
     outcome = _outcome(attempts, found, test[:1], found_on=None, begun=begun)
@@ -127,7 +132,7 @@ def _auto(attempts: Attempts) -> None:
         tuned.append(fitted)
         if len(tuned) > 1 and all(joinable(each) for each in tuned):
             attempts.join(tuned)
-        if attempts.best is before:
+        if job.processes.agree(attempts.best is before):
             things = job.dataset.things
             job.say(f"Training {backbone.name} did not pay on the validation {things}, so no more was tried.")
             return
