@@ -119,6 +119,7 @@ LEAVES = {
     "finetuning/module.py": ("torch", "lightning"),
     "finetuning/precision.py": ("torch",),
     "finetuning/training.py": ("torch", "lightning"),
+    "finetuning/synchronized.py": ("torch",),
     "adaptation/bottleneck.py": ("torch",),
     "adaptation/deep_coral.py": ("torch",),
     "adaptation/domain_adversarial.py": ("torch",),

@@ -7,13 +7,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from regraft.errors import RegraftError, UsageError
 from regraft.reports import html
 from regraft.result import Result
+from regraft.tracking import configuration
 
 MODEL = "model.regraft"
 REPORT = "report.html"
@@ -69,7 +71,7 @@ def _unwritable(folder: Path, why: str | None) -> RegraftError:
     )
 
 
-def write_run(result: Result, out: str | Path | None = None) -> Path:
+def write_run(result: Result, out: str | Path | None = None, *, config: Mapping[str, Any] | None = None) -> Path:
     """Write `model.regraft`, `report.html` and `result.json` into a folder: all of them or none.
 
     Parameters
@@ -77,6 +79,8 @@ def write_run(result: Result, out: str | Path | None = None) -> Path:
     result : Result
     out : path, optional
         A new or empty folder; default `runs/NAME-TIME`.
+    config : mapping, optional
+        What was asked for, and made with: `config.yaml`, which the command line writes.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def write_run(result: Result, out: str | Path | None = None) -> Path:
         If the place cannot be written.
     """
     folder = new_run_folder(result.dataset.name, out)
-    with whole(folder) as new:
+    with whole(folder, config) as new:
         result.classifier.save(new / MODEL)
         html.write(result, new / REPORT)
         (new / FIGURES).write_text(json.dumps(result.to_dict(), indent=1), encoding="utf-8")
@@ -99,8 +103,14 @@ def write_run(result: Result, out: str | Path | None = None) -> Path:
 
 
 @contextmanager
-def whole(folder: Path) -> Iterator[Path]:
+def whole(folder: Path, config: Mapping[str, Any] | None = None) -> Iterator[Path]:
     """Yield a new folder beside the one that is wanted; it takes that one's place if all went well, else it goes.
+
+    Parameters
+    ----------
+    folder : Path
+    config : mapping, optional
+        Written as `config.yaml` beside what is put there.
 
     Raises
     ------
@@ -115,6 +125,8 @@ def whole(folder: Path) -> Iterator[Path]:
         raise _unwritable(folder, error.strerror) from error
     try:
         yield new
+        if config is not None:
+            configuration.write(config, new)
         new.rename(folder)
     except OSError as error:
         raise _unwritable(folder, error.strerror) from error

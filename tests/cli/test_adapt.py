@@ -38,7 +38,7 @@ def test_a_table_and_files(cli: Cli, cameras: Path, tmp_path: Path) -> None:
     assert "kept" in ran.out
     assert "21 labels were found in the target: they serve to measure alone" in ran.err
     files = {path.name for path in (tmp_path / "run").iterdir()}
-    assert files == {"adapt.json", "domains.svg", "model.regraft", "predictions.csv", "report.html"}
+    assert files == {"adapt.json", "config.yaml", "domains.svg", "model.regraft", "predictions.csv", "report.html"}
     named = cli("predict", tmp_path / "run" / "model.regraft", cameras / "night" / "red")
     assert (named.code, len(named.out.splitlines())) == (0, 7)
 

@@ -38,7 +38,7 @@ def test_findings_are_printed_and_the_page_is_written(
     assert (ran.code, ran.err) == (0, "")
     [run] = (tmp_path / "runs").iterdir()
     assert run.name.startswith("pets-audit-")
-    assert {path.name for path in run.iterdir()} == {"audit.html", "audit.json"}
+    assert {path.name for path in run.iterdir()} == {"audit.html", "audit.json", "config.yaml"}
     lines = ran.out.splitlines()
     assert lines[0] == "27 images in 2 classes."
     table = {line[:13].strip(): line[14:] for line in lines[2:9]}

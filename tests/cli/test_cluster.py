@@ -23,7 +23,7 @@ def test_clusters_are_printed_and_the_page_is_written(
     assert (ran.code, ran.err) == (0, "")
     [run] = (tmp_path / "runs").iterdir()
     assert run.name.startswith("colours-clusters-")
-    assert {path.name for path in run.iterdir()} == {"clusters.html", "clusters.csv", "clusters.json"}
+    assert {path.name for path in run.iterdir()} == {"clusters.html", "clusters.csv", "clusters.json", "config.yaml"}
     lines = ran.out.splitlines()
     assert lines[0] == "18 images, with labels to compare with."
     assert {tuple(line.split()[:4]) for line in lines[1:4]} == {("cluster", str(i), "6", "images") for i in (1, 2, 3)}

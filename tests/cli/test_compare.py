@@ -21,6 +21,7 @@ from regraft.heads.selection import Candidate
 from regraft.result import Result
 
 Cli = Callable[..., Any]
+FILES = {"comparison.html", "comparison.svg", "comparison.json", "config.yaml"}
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_the_run_and_what_is_printed(
     assert (ran.code, ran.err) == (0, "")
     [run] = (tmp_path / "runs").iterdir()
     assert run.name.startswith("colours-")
-    assert {path.name for path in run.iterdir()} == {"comparison.html", "comparison.svg", "comparison.json"}
+    assert {path.name for path in run.iterdir()} == FILES
     assert [call["strategy"] for call in calls] == ["probe", "scratch", "finetune"]
     assert 59 < calls[1]["budget"] <= 60
     assert calls[1]["training"].epochs == 3

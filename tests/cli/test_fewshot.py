@@ -20,7 +20,7 @@ def test_the_table_and_the_picture(cli: Cli, colours: Path, tmp_path: Path) -> N
     start = next(i for i, line in enumerate(lines) if line.startswith("images a class  named together"))
     assert [line.split()[0] for line in lines[start + 1 : start + 3]] == ["1", "2"]
     assert lines[-1] == f"picture  {tmp_path / 'run' / 'fewshot.svg'}"
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["fewshot.json", "fewshot.svg"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "fewshot.json", "fewshot.svg"]
 
 
 def test_json_is_all_that_is_on_stdout(

@@ -26,6 +26,7 @@ from regraft.backbones.lookup import get_backbones
 from regraft.persistence import packed
 
 Cli = Callable[..., Any]
+FILES = {"model.regraft", "report.html", "result.json", "config.yaml"}
 ONE = ("--backbone", "tf_efficientnet_lite0")
 QUICK = (*ONE, "--head", "centroid")
 SMALL = ("--backbone", "lcnet_035", "--image-size", "64", "--head", "centroid")
@@ -160,7 +161,7 @@ def test_the_run_and_what_is_printed(cli: Cli, colours: Path, tmp_path: Path, mo
     assert (ran.code, ran.err) == (0, "")
     [run] = (tmp_path / "runs").iterdir()
     assert run.name.startswith("colours-")
-    assert {path.name for path in run.iterdir()} == {"model.regraft", "report.html", "result.json"}
+    assert {path.name for path in run.iterdir()} == FILES
     lines = ran.out.splitlines()
     assert lines[0] == "18 images in 3 classes: blue 6, green 6, red 6."
     assert lines[1].startswith("Too few for a test part of 30: evaluated by cross-validation")
@@ -343,7 +344,7 @@ def test_a_training_is_told_as_it_goes_and_leaves_no_checkpoints(cli: Cli, parts
     assert "  epoch   2  all: training loss " in ran.out
     assert "chosen  from scratch · cnn3: validation " in ran.out
     assert not (tmp_path / "run.training").exists()
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"model.regraft", "report.html", "result.json"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert (result["strategy"], [epoch["epoch"] for epoch in result["history"]]) == ("scratch", [1, 2])
     assert cli("predict", tmp_path / "run" / "model.regraft", parts / "test" / "red").code == 0
@@ -434,3 +435,31 @@ def test_checkpoints_that_cannot_be_written(cli: Cli, parts: Path, tmp_path: Pat
     assert ran.code == 1
     assert "The checkpoints must be written where folders can be made, but " in ran.err
     assert (tmp_path / "run.training").read_text() == "a file in the way"
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--strategy", "finetune", "--budget", "1m"), "--budget must be left out where several processes train"),
+        ((), "--strategy probe must be run by one process, since it trains no network, but 2 were started"),
+        (("--label-columns", "a,b"), "A fit of several tasks must be run by one process, but 2 were started"),
+    ],
+    ids=["budget", "probe", "tasks"],
+)
+def test_what_several_processes_cannot_do_is_told(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: int, options: tuple[str, ...], words: str
+) -> None:
+    from regraft.finetuning import launching
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(launching, "GRACE", 0.0)
+    for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.setenv(name, "2")
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, str(rank))
+    ran = cli("fit", "absent", "--out", tmp_path / "run", *options)
+    assert ran.code == 2
+    assert words in ran.err
+    assert ran.out.startswith("Checkpoints: ") == (rank == 0 and "finetune" in options)
+    assert list(tmp_path.iterdir()) == []

@@ -36,7 +36,7 @@ def test_json_and_page(cli: Cli, colours: Path, query: Path, tmp_path: Path) -> 
     assert printed.pop("out") == str(out)
     assert printed == json.loads((out / "search.json").read_text())
     assert len(printed["answers"][0]["hits"]) == 12
-    assert {path.name for path in out.iterdir()} == {"search.html", "search.json"}
+    assert {path.name for path in out.iterdir()} == {"search.html", "search.json", "config.yaml"}
     assert index.is_file()
 
 

@@ -39,7 +39,7 @@ def test_several_tasks_are_fitted_told_and_predicted(
     assert [task["kind"] for task in told["tasks"]] == ["classes", "numbers", "multi-label"]
     assert "Learning 3 tasks together (equal)." in done.err
     out = tmp_path / "out"
-    assert {file.name for file in out.iterdir()} == {"model.regraft", "report.html", "tasks.json"}
+    assert {file.name for file in out.iterdir()} == {"model.regraft", "report.html", "tasks.json", "config.yaml"}
     assert json.loads((out / "tasks.json").read_text())["headline"] == told["headline"]
 
     (tmp_path / "bad.jpg").write_bytes(b"")

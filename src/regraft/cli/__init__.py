@@ -32,6 +32,7 @@ COMMANDS = {
     "search": "Find the images that are most like another.",
     "embed": "Write the features of images to a file.",
     "table": "Write the image,label table of a folder.",
+    "rerun": "Repeat a run from its config, and compare the figures.",
     "recipes": "Run published experiments beside their published figures.",
     "backbones": "Show the pretrained networks and where their weights are.",
     "cache": "Show or clear the features kept on this machine.",

@@ -10,12 +10,13 @@ import click
 from regraft.adaptation import RULES
 from regraft.cli.generalize import named_sources
 from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
+from regraft.cli.recording import CONFIG, LOG, recorded, tracked
 from regraft.domains.adapt import adapt
 from regraft.domains.adapted import Adapted
 from regraft.errors import UsageError
 from regraft.finetuning.settings import Training
 from regraft.reports.adaptation import PREDICTIONS, REPORT, write
-from regraft.runs import MODEL, new_run_folder, whole
+from regraft.runs import MODEL, new_run_folder
 
 
 def _names(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[str, ...] | None:
@@ -46,6 +47,8 @@ def _names(context: click.Context, parameter: click.Parameter, text: str | None)
 @source_options(adapt)
 @option(adapt, "--seed", type=int, help="Of every random choice.")
 @click.option("--out", metavar="DIR", help="A new folder for classifier, report and figures [default: runs/NAME-TIME].")
+@LOG
+@CONFIG
 @QUIET
 @JSON
 def command(
@@ -54,6 +57,7 @@ def command(
     epochs: int | None,
     learning_rate: float | None,
     out: str | None,
+    log: tuple[str, ...],
     quiet: bool,
     as_json: bool,
     **settings: Any,
@@ -65,18 +69,21 @@ def command(
     """
     source, target = _sources(data, settings["target_domain"])
     folder = new_run_folder(f"adapt-{Path(data[-1]).stem or 'data'}", out)
-    with progress_bar("examples", quiet=quiet or as_json) as progress:
-        adapted = adapt(
-            source,
-            target,
-            training=_training(unfreeze, epochs, learning_rate),
-            progress=progress,
-            announce=None if quiet else lambda sentence: say(sentence, to_stderr=True),
-            **settings,
-        )
-    with whole(folder) as place:
-        adapted.classifier.save(place / MODEL)
-        write(adapted, place)
+    training = _training(unfreeze, epochs, learning_rate)
+    with tracked(log, folder, quiet=quiet) as tracker:
+        with progress_bar("examples", quiet=quiet or as_json) as progress:
+            adapted = adapt(
+                source,
+                target,
+                training=training,
+                progress=progress,
+                announce=None if quiet else lambda sentence: say(sentence, to_stderr=True),
+                **settings,
+            )
+        with recorded(folder, adapted.source, adapted.target) as place:
+            adapted.classifier.save(place / MODEL)
+            write(adapted, place)
+        tracker.log(adapted, folder)
     if as_json:
         print_json({**adapted.to_dict(), "folder": str(folder)})
     else:

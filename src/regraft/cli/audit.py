@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,8 +13,9 @@ from regraft.auditing.auditing import Audited, audit
 from regraft.auditing.cleaning import check_clean_table, clean_table
 from regraft.auditing.findings import Audit
 from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
+from regraft.cli.recording import CONFIG, LOG, recorded, tracked
 from regraft.reports.audit import PAGE, write
-from regraft.runs import new_run_folder, whole
+from regraft.runs import new_run_folder
 
 
 @click.command("audit")
@@ -23,28 +25,40 @@ from regraft.runs import new_run_folder, whole
 @source_options(audit)
 @click.option("--out", metavar="DIR", help="A new folder for the page [default: runs/NAME-audit-TIME].")
 @click.option("--fix-out", metavar="FILE", help="A new table without copies and what is unreadable; labels are noted.")
+@LOG
+@CONFIG
 @QUIET
 @JSON
-def command(data: str, out: str | None, fix_out: str | None, quiet: bool, as_json: bool, **settings: Any) -> None:
+def command(
+    data: str,
+    out: str | None,
+    fix_out: str | None,
+    log: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
     """Find what is wrong with labelled images, texts or recordings before anything is learnt from them.
 
     Copies, leaks from training to test, likely label errors, unreadable files, what gives a class away beside the
     subject, related neighbours, uneven classes. DATA is as for `regraft fit`; no file is touched. Writes audit.html,
     a sheet of pictures, and audit.json.
     """
-    new_run_folder("", out)  # refuse before the work, not after it
+    place = new_run_folder(f"{Path(data).stem}-audit", out)  # refuse before the work, not after it
     if fix_out is not None:
         check_clean_table(fix_out)
-    with progress_bar("examples", quiet=quiet or as_json) as progress:
-        found = audit(
-            data,
-            progress=progress,
-            announce=None if quiet else lambda sentence: say(sentence, to_stderr=as_json),
-            **settings,
-        )
-    folder = new_run_folder(f"{found.dataset.name}-audit", out)
-    with whole(folder) as new:
-        write(found, new, shlex.join(["regraft", *sys.argv[1:]]))
+    with tracked(log, place, quiet=quiet) as tracker:
+        with progress_bar("examples", quiet=quiet or as_json) as progress:
+            found = audit(
+                data,
+                progress=progress,
+                announce=None if quiet else lambda sentence: say(sentence, to_stderr=as_json),
+                **settings,
+            )
+        folder = new_run_folder(f"{found.dataset.name}-audit", out)
+        with recorded(folder, found.dataset) as new:
+            write(found, new, shlex.join(["regraft", *sys.argv[1:]]))
+        tracker.log(found.audit, folder)
     rows = None if fix_out is None else clean_table(found, fix_out)
     if as_json:
         print_json({**found.audit.to_dict(), "out": str(folder), **({"fix_out": fix_out} if fix_out else {})})

@@ -10,10 +10,12 @@ from typing import Any
 import click
 
 from regraft.cli.options import JSON, QUIET, duration, option, print_json, progress_bar, say, source_options
+from regraft.cli.recording import CONFIG, LOG, recorded, tracked
 from regraft.comparison import STRATEGIES, Comparison, Row, compare
+from regraft.finetuning.launching import check_alone
 from regraft.reports.comparison import PAGE, PICTURE, p_value, write
 from regraft.request import SPLITS
-from regraft.runs import new_run_folder, whole
+from regraft.runs import new_run_folder
 
 
 class _Names(click.ParamType):
@@ -35,25 +37,30 @@ class _Names(click.ParamType):
 @option(compare, "--seed", type=int, help="Of every random choice.")
 @source_options(compare)
 @click.option("--out", metavar="DIR", help="A new folder for the run [default: runs/NAME-TIME].")
+@LOG
+@CONFIG
 @QUIET
 @JSON
-def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: Any) -> None:
+def command(data: str, out: str | None, log: tuple[str, ...], quiet: bool, as_json: bool, **settings: Any) -> None:
     """Fit several strategies on one split of the same images, and tell whether transfer was worth it.
 
     DATA is as for `regraft fit`. Writes comparison.html, comparison.svg and comparison.json.
     """
-    new_run_folder("", out)  # refuse before the work, not after it
-    with progress_bar("images", quiet=quiet or as_json) as progress:
-        found = compare(
-            data,
-            progress=progress,
-            announce=None if quiet else lambda sentence: say(sentence, to_stderr=as_json),
-            command=shlex.join(["regraft", *sys.argv[1:]]),
-            **settings,
-        )
-    folder = new_run_folder(found.dataset.name, out)
-    with whole(folder) as new:
-        write(found, new)
+    check_alone("A comparison")
+    place = new_run_folder(Path(data).stem, out)  # refuse before the work, not after it
+    with tracked(log, place, quiet=quiet) as tracker:
+        with progress_bar("images", quiet=quiet or as_json) as progress:
+            found = compare(
+                data,
+                progress=progress,
+                announce=None if quiet else lambda sentence: say(sentence, to_stderr=as_json),
+                command=shlex.join(["regraft", *sys.argv[1:]]),
+                **settings,
+            )
+        folder = new_run_folder(found.dataset.name, out)
+        with recorded(folder, found.dataset) as new:
+            write(found, new)
+        tracker.log(found, folder)
     if as_json:
         print_json({**found.to_dict(), "out": str(folder)})
     else:

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
+from regraft.cli.recording import CONFIG, LOG, recorded, tracked
 from regraft.errors import UsageError
 from regraft.few_shot.fewshot import USUAL, fewshot
 from regraft.few_shot.found import FewShot
 from regraft.reports.fewshot import PICTURE, write
-from regraft.runs import new_run_folder, whole
+from regraft.runs import new_run_folder
 
 
 def _numbers(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, ...] | None:
@@ -52,21 +53,25 @@ def _numbers(context: click.Context, parameter: click.Parameter, text: str | Non
 @backbone_options(fewshot)
 @source_options(fewshot)
 @click.option("--out", metavar="DIR", help=f"A new folder for the curve, {PICTURE} [default: runs/NAME-TIME].")
+@LOG
+@CONFIG
 @QUIET
 @JSON
-def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: Any) -> None:
+def command(data: str, out: str | None, log: tuple[str, ...], quiet: bool, as_json: bool, **settings: Any) -> None:
     """Measure how accurate a classifier is that has seen a few labelled images a class.
 
     DATA is as for `regraft fit`. Images are drawn from it again and again; all others are the test (where DATA has a
     test part, that is). Writes fewshot.svg and fewshot.json.
     """
-    new_run_folder("", out)  # refuse before the work, not after it
-    with progress_bar("examples", quiet=quiet or as_json) as progress:
-        announce = None if quiet else lambda sentence: say(sentence, to_stderr=as_json)
-        found = fewshot(data, progress=progress, announce=announce, **settings)
-    folder = new_run_folder(found.dataset.name, out)
-    with whole(folder) as new:
-        write(found, new)
+    place = new_run_folder(Path(data).stem, out)  # refuse before the work, not after it
+    with tracked(log, place, quiet=quiet) as tracker:
+        with progress_bar("examples", quiet=quiet or as_json) as progress:
+            announce = None if quiet else lambda sentence: say(sentence, to_stderr=as_json)
+            found = fewshot(data, progress=progress, announce=announce, **settings)
+        folder = new_run_folder(found.dataset.name, out)
+        with recorded(folder, found.dataset) as new:
+            write(found, new)
+        tracker.log(found, folder)
     if as_json:
         print_json(found.to_dict())
     else:

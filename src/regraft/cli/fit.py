@@ -23,8 +23,10 @@ from regraft.cli.options import (
     say,
     source_options,
 )
+from regraft.cli.recording import CONFIG, LOG, resolved, tracked
 from regraft.cli.training import take_training, training_options
 from regraft.errors import UsageError
+from regraft.finetuning.launching import check_alone, launched, one_voice
 from regraft.multitask.fitting import fit_tasks
 from regraft.multitask.tasks import KIND_NAMES
 from regraft.multitask.weighting import WEIGHTINGS
@@ -96,18 +98,27 @@ def _units(context: click.Context, parameter: click.Parameter, value: str | None
 @training_options()
 @option(fit, "--resume", metavar="DIR", help="Go on with the training that was interrupted in this folder.")
 @click.option("--out", metavar="DIR", help="A new folder for the run [default: runs/NAME-TIME].")
+@LOG
+@CONFIG
 @QUIET
 @JSON
-def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: Any) -> None:
+@one_voice()
+def command(data: str, out: str | None, log: tuple[str, ...], quiet: bool, as_json: bool, **settings: Any) -> None:
     """Learn from labelled images, texts or recordings, and measure how well on others, not learnt from.
 
     DATA is a folder of class folders (or of train/, val/, test/ of class folders), a CSV, TSV, JSON lines or Parquet
-    table, an HDF5 file, or a .zip or .tar.gz of any of these. Writes model.regraft, report.html and result.json.
+    table, an HDF5 file, or a .zip or .tar.gz of any of these. Writes model.regraft, report.html, result.json and
+    config.yaml.
     """
-    folder = new_run_folder(Path(data).stem, out)  # refused before the work, not after it
+    alone_or_first = launched().first
+    quiet = quiet or not alone_or_first
+    # Refused before the work, not after it; other processes than the first write nothing.
+    folder = new_run_folder(Path(data).stem, out) if alone_or_first else Path(out or "runs")
     training = take_training(settings)
     if settings["label_columns"] is not None:
-        tasks.fit_command(data, out, quiet, as_json, training, settings)
+        check_alone("A fit of several tasks")
+        with tracked(log, folder, quiet=quiet) as tracker:
+            tasks.fit_command(data, out, quiet, as_json, training, settings, tracker)
         return
     tasks.refuse_several(settings)
     trains = settings["strategy"] != "probe"
@@ -115,18 +126,26 @@ def command(data: str, out: str | None, quiet: bool, as_json: bool, **settings: 
     noisy = None if quiet else lambda sentence: say(sentence, to_stderr=as_json)
     if noisy is not None and trains and not settings["resume"]:
         noisy(f"Checkpoints: {checkpoints} (to go on after an interruption: --resume {checkpoints}).")
-    with progress_bar("examples", quiet=quiet or as_json) as progress:
-        result = fit(
-            data,
-            training=training,
-            checkpoints=None if settings["resume"] else checkpoints,
-            progress=progress,
-            announce=noisy,
-            report=None if noisy is None else lambda epoch: noisy(_line(epoch)),
-            command=shlex.join(["regraft", *sys.argv[1:]]),
-            **settings,
-        )
-    folder = write_run(result, folder if trains else out)
+    with tracked(log if alone_or_first else (), folder, quiet=quiet) as tracker:
+
+        def report(epoch: Epoch) -> None:
+            tracker.epoch(epoch)
+            if noisy is not None:
+                noisy(_line(epoch))
+
+        with progress_bar("examples", quiet=quiet or as_json) as progress:
+            result = fit(
+                data,
+                training=training,
+                checkpoints=None if settings["resume"] else checkpoints,
+                progress=progress,
+                announce=noisy,
+                report=report,
+                command=shlex.join(["regraft", *sys.argv[1:]]),
+                **settings,
+            )
+        folder = write_run(result, folder if trains else out, config=resolved(result.dataset))
+        tracker.log(result, folder)
     if checkpoints is not None:
         _forget(Path(checkpoints))
     if as_json:

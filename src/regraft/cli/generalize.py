@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
+from regraft.cli.recording import CONFIG, LOG, recorded, tracked
 from regraft.domains.generalize import generalize
 from regraft.domains.generalized import Generalized
 from regraft.errors import UsageError
+from regraft.runs import new_run_folder
+
+FIGURES = "generalize.json"
 
 
 @click.command("generalize")
@@ -26,25 +31,38 @@ from regraft.errors import UsageError
 @option(generalize, "--domain-column", metavar="NAME", help="A table's column of domains.")
 @source_options(generalize)
 @option(generalize, "--seed", type=int, help="Of every random choice.")
+@click.option("--out", metavar="DIR", help="A new folder for the figures [default: they are printed only].")
+@LOG
+@CONFIG
 @QUIET
 @JSON
-def command(data: tuple[str, ...], quiet: bool, as_json: bool, **settings: Any) -> None:
+def command(
+    data: tuple[str, ...], out: str | None, log: tuple[str, ...], quiet: bool, as_json: bool, **settings: Any
+) -> None:
     """Leave each domain out in turn, learn on all others, and tell how well it is named.
 
     DATA are a folder of domain folders with the same class folders, a table with a column called domain, or several
     such sources, each a domain.
     """
-    with progress_bar("examples", quiet=quiet or as_json) as progress:
-        found = generalize(
-            _sources(data),
-            progress=progress,
-            announce=None if quiet else lambda sentence: say(sentence, to_stderr=True),
-            **settings,
-        )
+    place = new_run_folder(f"generalize-{Path(data[0]).stem}", out)  # refuse before the work, not after it
+    with tracked(log, place, quiet=quiet) as tracker:
+        with progress_bar("examples", quiet=quiet or as_json) as progress:
+            found = generalize(
+                _sources(data),
+                progress=progress,
+                announce=None if quiet else lambda sentence: say(sentence, to_stderr=True),
+                **settings,
+            )
+        if out is not None:
+            with recorded(place, found.dataset) as new:
+                (new / FIGURES).write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
+        tracker.log(found, None if out is None else place)
     if as_json:
-        print_json(found.to_dict())
+        print_json({**found.to_dict(), **({} if out is None else {"out": str(place)})})
     else:
         _show(found)
+        if out is not None:
+            say(f"figures  {place / FIGURES}")
 
 
 def _sources(data: tuple[str, ...]) -> Any:

@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from regraft.cli.options import JSON, QUIET, option, print_json, progress_bar, say
+from regraft.cli.recording import CONFIG, LOG, recorded, tracked
+from regraft.finetuning.launching import check_alone
 from regraft.recipes.recipe import Recipe, Variant, load, names
 from regraft.recipes.runner import RecipeRun, run
 from regraft.runs import MODEL, REPORT, new_run_folder, write_run
@@ -54,24 +56,34 @@ def _show(name: str, as_json: bool) -> None:
 @option(run, "--epochs", type=int, help="Passes over the training images [default: as published].")
 @option(run, "--limit", type=int, metavar="N", help="At most N training images, and as many test images.")
 @click.option("--out", metavar="DIR", help="A new folder for the runs [default: runs/NAME-TIME].")
+@LOG
+@CONFIG
 @QUIET
 @JSON
-def _run(name: str, data: str, out: str | None, quiet: bool, as_json: bool, **settings: Any) -> None:
+def _run(
+    name: str, data: str, out: str | None, log: tuple[str, ...], quiet: bool, as_json: bool, **settings: Any
+) -> None:
     """Run an experiment on your copy of its data.
 
     Prints its figures beside the published ones, and writes model.regraft, report.html and result.json of each variant.
     """
+    check_alone("A published experiment")
     folder = new_run_folder(name, out)  # refuse before the work, not after it
-    with progress_bar("images", quiet=quiet or as_json) as progress:
-        ran = run(
-            name,
-            data,
-            progress=progress,
-            announce=None if quiet else lambda sentence: say(sentence, to_stderr=as_json),
-            command=shlex.join(["regraft", *sys.argv[1:]]),
-            **settings,
-        )
-    written = {variant: write_run(result, folder / variant) for variant, result in ran.results.items()}
+    with tracked(log, folder, quiet=quiet) as tracker:
+        with progress_bar("images", quiet=quiet or as_json) as progress:
+            ran = run(
+                name,
+                data,
+                progress=progress,
+                announce=None if quiet else lambda sentence: say(sentence, to_stderr=as_json),
+                command=shlex.join(["regraft", *sys.argv[1:]]),
+                **settings,
+            )
+        with recorded(folder, next(iter(ran.results.values())).dataset) as new:
+            for variant, result in ran.results.items():
+                write_run(result, new / variant)
+        tracker.log(ran, folder)
+    written = {variant: folder / variant for variant in ran.results}
     if as_json:
         print_json({**ran.to_dict(), "out": {variant: str(path) for variant, path in written.items()}})
         return

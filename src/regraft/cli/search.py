@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from regraft.cli.options import JSON, QUIET, backbone_options, option, print_json, progress_bar, say, source_options
+from regraft.cli.recording import CONFIG, recorded
 from regraft.data.dataset import NOUNS
 from regraft.exploration.similarity import Found, search
 from regraft.reports.exhibits import beginning
 from regraft.reports.search import PAGE, write
-from regraft.runs import new_run_folder, whole
+from regraft.runs import new_run_folder
 
 SHOWN = 80
 """Characters of a text beside its name."""
@@ -27,6 +28,7 @@ SHOWN = 80
 @backbone_options(search)
 @source_options(search)
 @click.option("--out", metavar="DIR", help="A new folder for a page with the pictures.")
+@CONFIG
 @QUIET
 @JSON
 def command(data: str, queries: tuple[str, ...], out: str | None, quiet: bool, as_json: bool, **settings: Any) -> None:
@@ -41,7 +43,7 @@ def command(data: str, queries: tuple[str, ...], out: str | None, quiet: bool, a
         found = search(data, list(queries), progress=progress, **settings)
     folder = None if out is None else new_run_folder("", out)
     if folder is not None:
-        with whole(folder) as new:
+        with recorded(folder, found.images) as new:
             write(found, new, shlex.join(["regraft", *sys.argv[1:]]))
     if as_json:
         print_json({**found.to_dict(), **({} if folder is None else {"out": str(folder)})})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -13,12 +14,15 @@ import click
 
 from regraft.classifier import Classifier
 from regraft.cli.options import JSON, QUIET, engine_option, option, print_json, progress_bar, say
+from regraft.cli.recording import CONFIG, recorded
 from regraft.data.dataset import NOUNS
 from regraft.errors import UsageError
 from regraft.exploration.active_learning import Suggestions, suggest
 from regraft.reports.exhibits import beginning
 from regraft.reports.suggestions import PAGE, TABLE, write
-from regraft.runs import new_run_folder, whole
+from regraft.runs import new_run_folder
+
+FIGURES = "suggestions.json"
 
 SHOWN = 60
 """Characters of a text beside its name."""
@@ -32,6 +36,7 @@ SHOWN = 60
 @click.option("--out", metavar="DIR", help="A new folder for the page and the table [default: runs/NAME-suggest-TIME].")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV on stdout.")
 @engine_option(suggest)
+@CONFIG
 @QUIET
 @JSON
 def command(
@@ -59,7 +64,8 @@ def command(
         sources = [Path(one) for one in unlabelled]
         data = sources[0] if len(sources) == 1 else sources
         found = suggest(classifier, data, n, labelled=labelled, engine=engine, progress=progress)
-    with whole(folder) as new:
+    with recorded(folder, Path(model), *sources) as new:
+        (new / FIGURES).write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
         tabulated = write(found, new, folder, shlex.join(["regraft", *sys.argv[1:]]))
     if as_json:
         print_json({**found.to_dict(), "out": str(folder)})

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from regraft.cli.options import print_json, progress_bar, say
+from regraft.cli.recording import is_given, recorded
 from regraft.data.dataset import NOUNS
 from regraft.errors import UsageError
 from regraft.finetuning.settings import Training
@@ -23,7 +23,8 @@ from regraft.multitask.model import Tasks
 from regraft.multitask.recognition import parse_kinds
 from regraft.multitask.result import TOLD, TasksResult
 from regraft.reports.tasks import PAGE, VERDICTS, plain, told, write
-from regraft.runs import MODEL, new_run_folder, whole
+from regraft.runs import MODEL, new_run_folder
+from regraft.tracking import Tracker
 
 ONE_TASK_ONLY = {
     "label_column": "name all columns in --label-columns",
@@ -45,7 +46,13 @@ SEVERAL_ONLY = ("task_kinds", "weighting")
 
 
 def fit_command(
-    data: str, out: str | None, quiet: bool, as_json: bool, training: Training, settings: dict[str, Any]
+    data: str,
+    out: str | None,
+    quiet: bool,
+    as_json: bool,
+    training: Training,
+    settings: dict[str, Any],
+    tracker: Tracker,
 ) -> None:
     """Fit several tasks as the command line asks, write the run's folder, and print what was found."""
     _refuse_given(ONE_TASK_ONLY, "--label-columns")
@@ -66,9 +73,10 @@ def fit_command(
             **settings,
         )
     folder = new_run_folder(result.dataset.name, out)
-    with whole(folder) as new:
+    with recorded(folder, result.dataset, Path(data)) as new:
         result.model.save(new / MODEL)
         write(result, new)
+    tracker.log(result, folder)
     if as_json:
         print_json({**result.to_dict(), "out": str(folder)})
     else:
@@ -84,9 +92,8 @@ def refuse_several(settings: dict[str, Any]) -> None:
 
 def _refuse_given(names: dict[str, str], because: str) -> None:
     """Raise UsageError if the user gave one of these options of the running command."""
-    context = click.get_current_context()
     for name, remedy in names.items():
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if is_given(name):
             raise UsageError(f"--{name.replace('_', '-')} has no meaning with {because}; {remedy}.")
 
 

@@ -15,7 +15,7 @@ _HELP = {
     "unfreeze": "The lowest stage that is trained, such as blocks.5; all, or head for the new head alone.",
     "schedule": "All stages at once, the head first, one stage more at a time, or one at a time.",
     "epochs": "Passes over the training images.",
-    "batch_size": "Images a step.",
+    "batch_size": "Images a step, of all processes together.",
     "optimizer": "What moves the weights.",
     "learning_rate": "The largest, of the topmost stage.",
     "rate": "How the learning rate goes.",

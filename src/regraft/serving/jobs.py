@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from regraft.classifier import Classifier, Prediction
 from regraft.errors import Unreadable, UnreadableImage
+from regraft.features.cores import cores
 from regraft.multitask.answers import TaskPrediction
 from regraft.serving.models import Served
 
@@ -105,7 +105,7 @@ class Workers:
 
     def __init__(self, count: int | None = None) -> None:
         # Two more than compute at once: while some decode or wait for Python's lock, others keep the networks busy.
-        self.count = count or _processors() + 2
+        self.count = count or cores() + 2
         self._items: deque[Item] = deque()
         self._ready = threading.Condition()
         self._threads: list[threading.Thread] = []
@@ -164,11 +164,6 @@ class Workers:
             while self._items and self._items[0][0].served is served and len(batch) < min(share, served.live.batch):
                 batch.append(self._items.popleft())
             return batch
-
-
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _work(batch: Sequence[Item]) -> None:
