@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,24 @@ def test_a_damaged_or_missing_file_is_told(tmp_path: Path, monkeypatch: pytest.M
         source(tmp_path)
     with pytest.raises(RegraftError, match=r"must be readable, but the way to it failed .* to go on"):
         parquet_rows(HERE, [str(tmp_path / "gone.parquet")])
+
+
+def test_more_rows_than_bytes_are_a_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbered(tmp_path / "t", [40], 10)
+    monkeypatch.setattr("regraft.bulk.parquet.ALWAYS_CELLS", 0)
+    assert source(tmp_path / "t") is not None
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.size", lambda self, path: 39)
+    with pytest.raises(DataError, match=r"at most one row for each of its 39 bytes, but says it has 40; mend it"):
+        source(tmp_path / "t")
+
+
+def test_a_footer_of_noise_is_a_damaged_file(tables: Path, tmp_path: Path) -> None:
+    whole = (tables / "0.parquet").read_bytes()
+    for place in range(20, 60, 4):
+        noise = whole[:-place] + b"\xff" * 4 + whole[-place + 4 :]
+        (tmp_path / "t.parquet").write_bytes(noise)
+        with contextlib.suppress(DataError):
+            source(tmp_path)
 
 
 def test_a_worker_gets_no_bytes_but_where_they_are(tables: Path) -> None:

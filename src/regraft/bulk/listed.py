@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from regraft.bulk.shards import AHEAD, Examples, Fetched, Lost
-from regraft.data.filenames import printable
+from regraft.data.filenames import on_one_line, printable
 from regraft.data.listing import EXTENSIONS
 from regraft.data.modality import of_name
 from regraft.errors import DataError, RegraftError
@@ -137,9 +137,9 @@ class RemoteShard:
 def _bytes_or_lost(found: Any, path: str) -> Any:
     if isinstance(found, GONE):
         return Lost("no permission to read the file" if isinstance(found, PermissionError) else "file not found")
-    if isinstance(found, BaseException):
+    if isinstance(found, Exception):
         raise RegraftError(
-            f"{printable(path)} must be readable or missing, but the way to it failed ({_one_line(found)}); run the "
+            f"{printable(path)} must be readable or missing, but the way to it failed ({on_one_line(found)}); run the "
             "same command again to go on."
         ) from found
     return found
@@ -192,7 +192,7 @@ def file_system(url: str) -> tuple[Any, str]:
         system, path = url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise DataError(
-            f"{printable(url)} must be of a file system that is installed, but it is not ({_one_line(error)}); "
+            f"{printable(url)} must be of a file system that is installed, but it is not ({on_one_line(error)}); "
             "install the package that fsspec names for it, such as s3fs or gcsfs."
         ) from error
     except OSError as error:
@@ -203,7 +203,7 @@ def file_system(url: str) -> tuple[Any, str]:
 def unreachable(url: str, error: Exception) -> DataError:
     """Return the error for a URL that cannot be reached."""
     return DataError(
-        f"{printable(url)} must be within reach, but it is not ({_one_line(error)}); check it and try again."
+        f"{printable(url)} must be within reach, but it is not ({on_one_line(error)}); check it and try again."
     )
 
 
@@ -244,7 +244,3 @@ def remote_files(url: str, found: Sequence[str], root: str) -> Remote:
     paths = tuple(path for path in found if path.lower().endswith(EXTENSIONS[modality]))
     names = tuple(printable(path.removeprefix(root).lstrip("/") or path.rpartition("/")[2]) for path in paths)
     return Remote(url, paths, names, modality)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -13,7 +13,8 @@ from typing import Any
 
 from regraft.bulk.listed import file_system
 from regraft.bulk.shards import AHEAD, Examples, Fetched
-from regraft.data.filenames import printable
+from regraft.data.columns import ALWAYS_CELLS
+from regraft.data.filenames import on_one_line, printable
 from regraft.data.modality import of_examples
 from regraft.errors import DataError, RegraftError
 
@@ -204,27 +205,34 @@ def opened(url: str, path: str) -> Iterator[Any]:
     RegraftError
         If the way to it fails.
     """
-    import pyarrow
     import pyarrow.parquet
 
     system, _ = file_system(url)
     try:
         with system.open(path, "rb") as stream, pyarrow.parquet.ParquetFile(stream) as file:
             yield file
-    except pyarrow.ArrowException as error:
+    except RegraftError:
+        raise
+    except Exception as error:  # Arrow raises many kinds on foreign bytes, each file system its own
+        if isinstance(error, OSError) and not (type(error) is OSError and error.errno is None):
+            raise RegraftError(
+                f"{printable(path)} must be readable, but the way to it failed ({on_one_line(error)}); run the same "
+                "command again to go on."
+            ) from error
         raise DataError(
-            f"{printable(path)} must be a Parquet file, but it cannot be read ({error}); mend it."
-        ) from error
-    except OSError as error:
-        raise RegraftError(
-            f"{printable(path)} must be readable, but the way to it failed ({error}); run the same command again to "
-            "go on."
+            f"{printable(path)} must be a Parquet file, but it cannot be read ({on_one_line(error)}); mend it."
         ) from error
 
 
 def _footer(url: str, path: str) -> tuple[Any, int]:
     with opened(url, path) as file:
-        return file.schema_arrow, file.metadata.num_rows
+        rows, size = file.metadata.num_rows, int(file_system(url)[0].size(path) or 0)
+        if not 0 <= rows <= max(ALWAYS_CELLS, size):
+            raise DataError(
+                f"{printable(path)} must have at most one row for each of its {size:,} bytes, but says it has "
+                f"{rows:,}; mend it."
+            )
+        return file.schema_arrow, rows
 
 
 def _columns(schema: Any, column: str | None, path: str) -> Columns | None:
