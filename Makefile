@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-browser test-tflite docs check format clean
+.PHONY: install demo test test-browser test-tflite docs audit-dependencies check format clean
 
 install: .venv/installed
 
@@ -32,6 +32,11 @@ test-tflite: install
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Asks osv.dev of each installed package whether a fault of it is known; fails where one is, or none can be asked for.
+audit-dependencies: install
+	$(BIN)/pip list --format freeze --exclude-editable | sed 's/+.*//' > .venv/installed.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --vulnerability-service osv -r .venv/installed.txt
 
 check: install
 	$(BIN)/ruff format --check .

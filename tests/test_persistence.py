@@ -234,6 +234,7 @@ def test_weights_are_looked_for_where_the_bundle_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], Any], found: Any
 ) -> None:
     bundle = write_record(tmp_path, change)
+    monkeypatch.setattr(type(found), "here", lambda weights: True)
     monkeypatch.setattr(type(found), "fetch", lambda weights: LITE0.weights.fetch())
     assert read_backbone(bundle, 0).weights == found
     other = tmp_path / "other.pth"
@@ -241,6 +242,30 @@ def test_weights_are_looked_for_where_the_bundle_says(
     monkeypatch.setattr(type(found), "fetch", lambda weights: other)
     with pytest.raises(BundleError, match=r"must run on the weights it was made with \(sha256 .* has others"):
         read_backbone(bundle, 0)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x.org/w.pth", "file:///dev/zero", "http://127.0.0.1:9/lite0.pth", "https://x/.."]
+)
+def test_a_file_does_not_choose_what_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    def fetched(weights: UrlWeights) -> Path:
+        raise AssertionError(f"{weights.url} was fetched")
+
+    monkeypatch.setattr(UrlWeights, "fetch", fetched)
+    with pytest.raises(
+        BundleError, match="must name weights by an address that timm has for tf_efficientnet_lite0, but"
+    ):
+        read_backbone(write_record(tmp_path, set_weights(kind="url", url=url)), 0)
+
+
+def test_weights_behind_an_address_of_timms_are_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Config:
+        url = "https://timm.org/lite0.pth"
+
+    monkeypatch.setattr("timm.models.get_arch_pretrained_cfgs", lambda name: {"": Config})
+    monkeypatch.setattr(UrlWeights, "fetch", lambda weights: LITE0.weights.fetch())
+    bundle = write_record(tmp_path, set_weights(kind="url", url=Config.url))
+    assert read_backbone(bundle, 0).weights == UrlWeights(Config.url, "Apache-2.0")
 
 
 def test_another_release_of_the_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,9 +314,16 @@ def test_every_pool_is_kept(tmp_path: Path, pool: str) -> None:
         lambda record: record.update(modality="smell"),
         lambda record: record["preprocessing"].update(size=-1),
         lambda record: record["preprocessing"].update(size=10**9),
+        lambda record: record["preprocessing"].update(size=2049),
+        lambda record: record.update(width=0),
+        lambda record: record.update(width=True),
+        lambda record: record.update(width=2**18 + 1),
+        lambda record: record.update(width=1e3),
         lambda record: record["preprocessing"].update(size=224.5),
         lambda record: record["preprocessing"].update(std=[1, 0, 1]),
         lambda record: record["preprocessing"].update(mean=["a", "b", "c"]),
+        lambda record: record["preprocessing"].update(mean=[10**400, 0, 0]),
+        lambda record: record["preprocessing"].update(std=[10**400, 1, 1]),
         lambda record: record["preprocessing"].update(mean=[0.5]),
         lambda record: record["preprocessing"].update(crop=0),
         lambda record: record["preprocessing"].update(resize="fold"),
@@ -305,3 +337,33 @@ def test_every_pool_is_kept(tmp_path: Path, pool: str) -> None:
 def test_a_malformed_record_is_refused(tmp_path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
         read_backbone(write_record(tmp_path, change), 0)
+
+
+def test_more_backbones_or_features_than_memory_has_room_for_are_refused(tmp_path: Path) -> None:
+    record = backbone_record(LITE0, "f32", 1280, None)
+    write_bundle(tmp_path / "m.regraft", {"backbones": [record] * 33}, {})
+    with pytest.raises(ValueError, match="33 backbones, or more than 262,144 features"):
+        read_backbone(Bundle(tmp_path / "m.regraft"), 0)
+    write_bundle(tmp_path / "m.regraft", {"backbones": [{**record, "width": 2**17}] * 3}, {})
+    with pytest.raises(ValueError, match="3 backbones, or more than 262,144 features"):
+        read_backbone(Bundle(tmp_path / "m.regraft"), 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seconds": 60, "hop": 0.001, "frame": 0.5, "rate": 192_000},
+        {"windows": 1.5},
+        {"mels": 40.5},
+    ],
+    ids=["gigabytes", "windows", "mels"],
+)
+def test_a_spectrogram_that_memory_has_no_room_for_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    [listening] = get_backbones("tf_efficientnet_lite0", modality="audio")
+    record = backbone_record(listening, "f32", 1280, None)
+    write_bundle(tmp_path / "m.regraft", {"backbones": [record]}, {})
+    assert read_backbone(Bundle(tmp_path / "m.regraft"), 0) == listening
+    record["sound"].update(change)
+    write_bundle(tmp_path / "m.regraft", {"backbones": [record]}, {})
+    with pytest.raises((ValueError, TypeError), match="spectrogram"):
+        read_backbone(Bundle(tmp_path / "m.regraft"), 0)

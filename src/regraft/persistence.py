@@ -37,7 +37,19 @@ MANIFEST = "model.json"
 CARD = "README.md"
 LARGEST_MANIFEST = 64 * 2**20
 LARGEST_MEMBER = 8 * 2**30
-LARGEST_INPUT = 4096
+LARGEST_INPUT = 2048
+"""Pixels of an input's side, as `regraft fit --image-size` allows."""
+
+LARGEST_SCALE = 1e6
+"""Pixels are at most 255, and so are their means and deviations, however they are scaled."""
+
+LARGEST_SPECTRUM = 2**27
+"""Tones times moments of the spectrogram of one window: 60 s at 48 kHz, in steps of 10 ms, have less than half."""
+
+MOST_FEATURES = 2**18
+"""Length of the features of all backbones together: what is tried on opening a classifier has to fit in memory."""
+
+MOST_BACKBONES = 32
 
 Tensors = Mapping[str, np.ndarray]
 
@@ -271,9 +283,12 @@ def read_backbone(bundle: Bundle, position: int) -> Backbone:
     ValueError, TypeError, KeyError
         If the record is malformed.
     """
-    record = bundle.manifest["backbones"][position]
+    records = bundle.manifest["backbones"]
+    if len(records) > MOST_BACKBONES or sum(_width(each) for each in records) > MOST_FEATURES:
+        raise ValueError(f"{len(records)} backbones, or more than {MOST_FEATURES:,} features")
+    record = records[position]
     recorded = str(record["weights"]["sha256"])
-    weights = _weights(bundle, position, record["weights"])
+    weights = _weights(bundle, position, record)
     if weights.sha256() != recorded:
         raise BundleError(
             f"{bundle.path.name} must run on the weights it was made with (sha256 {recorded[:12]}...), "
@@ -284,8 +299,6 @@ def read_backbone(bundle: Bundle, position: int) -> Backbone:
         raise ValueError(f"pool {record['pool']!r}, modality {record['modality']!r}")
     if record["modality"] == "text":
         return _text_backbone(weights, record)
-    from regraft.backbones.spectrogram import Spectrogram
-
     sound = record.get("sound")
     if (record["modality"] == "audio") != (sound is not None):
         raise ValueError(f"modality {record['modality']!r}, sound {sound!r}")
@@ -300,8 +313,27 @@ def read_backbone(bundle: Bundle, position: int) -> Backbone:
         pool=record["pool"],
         modality=record["modality"],
         layer=None if record.get("layer") is None else _network_name(record["layer"]),
-        sound=None if sound is None else Spectrogram.from_dict(sound),
+        sound=None if sound is None else _spectrogram(sound),
     )
+
+
+def _width(record: dict[str, Any]) -> int:
+    width = record["width"]
+    if type(width) is not int or width < 1:
+        raise ValueError(f"width {width!r}")
+    return width
+
+
+def _spectrogram(values: dict[str, Any]) -> Any:
+    from regraft.backbones.spectrogram import Spectrogram
+
+    if not isinstance(values["windows"], int) or not isinstance(values["mels"], int):
+        raise TypeError(f"spectrogram {values}")
+    spectrogram = Spectrogram.from_dict(values)
+    tones, moments = 2 * spectrogram.frame * spectrogram.rate, spectrogram.seconds / spectrogram.hop
+    if tones * moments > LARGEST_SPECTRUM:
+        raise ValueError(f"spectrogram {values}")
+    return spectrogram
 
 
 def _text_backbone(weights: Weights, record: dict[str, Any]) -> Backbone:
@@ -332,8 +364,8 @@ def _preprocessing(values: dict[str, Any]) -> Preprocessing:
         isinstance(pixels.size, int)
         and 1 <= pixels.size <= LARGEST_INPUT
         and len(pixels.mean) == len(pixels.std) == 3
-        and min(pixels.std) > 0
-        and all(isinstance(value, float | int) for value in pixels.mean)
+        and 0 < min(pixels.std) <= max(pixels.std) < LARGEST_SCALE
+        and all(isinstance(value, float | int) and abs(value) < LARGEST_SCALE for value in pixels.mean)
         and 0 < pixels.crop <= 1
         and pixels.resize in ("crop", "stretch")
         and isinstance(pixels.interpolation, str)
@@ -344,7 +376,8 @@ def _preprocessing(values: dict[str, Any]) -> Preprocessing:
     return pixels
 
 
-def _weights(bundle: Bundle, position: int, part: dict[str, Any]) -> Weights:
+def _weights(bundle: Bundle, position: int, record: dict[str, Any]) -> Weights:
+    part = record["weights"]
     kind = part["kind"]
     if kind == "package":
         # Only packages that we vouch for: looking for any other would let a file choose what is imported.
@@ -360,8 +393,7 @@ def _weights(bundle: Bundle, position: int, part: dict[str, Any]) -> Weights:
     if kind == "hub":
         return HubWeights(str(part["repository"]), str(part["licence"]), part["file"])
     if kind == "url":
-        known = [b.weights for b in VOUCHED if isinstance(b.weights, UrlWeights)]
-        return next((w for w in known if w.url == part["url"]), UrlWeights(str(part["url"]), str(part["licence"])))
+        return _behind_address(bundle, str(part["url"]), str(part["licence"]), record["architecture"])
     if kind == "held":
         member = f"backbone-{position}"
         return HeldWeights(
@@ -376,3 +408,29 @@ def _weights(bundle: Bundle, position: int, part: dict[str, Any]) -> Weights:
         f"{bundle.path.name} must name weights of a kind this release knows (package, hub, url, held), "
         f"but names {kind!r}; install a newer regraft."
     )
+
+
+def _behind_address(bundle: Bundle, url: str, licence: str, architecture: str) -> Weights:
+    """Return weights behind a web address: kept here already, or at an address that timm has for the network.
+
+    A file must not choose what is fetched, nor what is kept under the name of a network's own weights.
+    """
+    known = [b.weights for b in VOUCHED if isinstance(b.weights, UrlWeights)]
+    weights = next((w for w in known if w.url == url), UrlWeights(url, licence))
+    if weights in known or weights.here():
+        return weights
+    name = _network_name(architecture).split(".")[0]
+    if not url.startswith("https://") or url not in _addresses(name):
+        raise BundleError(
+            f"{bundle.path.name} must name weights by an address that timm has for {name}, but names {url[:200]!r}; "
+            "get the file yourself and fit anew with --weights FILE, if you trust it."
+        )
+    return weights
+
+
+def _addresses(architecture: str) -> set[str]:
+    import timm
+    from timm.models import get_arch_pretrained_cfgs
+
+    configs = get_arch_pretrained_cfgs(architecture).values() if timm.is_model(architecture) else ()
+    return {str(config.url) for config in configs if config.url}

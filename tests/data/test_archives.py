@@ -115,7 +115,7 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path, refused, monkeypatch):
 def test_sizes_that_lie_are_found_out(tmp_path, refused, monkeypatch):
     monkeypatch.setattr(archives, "MAX_BYTES", 1000)
     members = iter([("a", 10, io.BytesIO(b"0" * 5000))])
-    monkeypatch.setattr(archives, "_zip_members", lambda path: members)
+    monkeypatch.setattr(archives, "_zip_members", lambda path, most: members)
     refused(zip_of(tmp_path / "a.zip", []), "unpacks to more than")
     members = iter([("a", 10, io.BytesIO(b"0" * 5))])
     refused(tmp_path / "a.zip", "cannot be unpacked: a has 5 bytes where 10 are announced")
@@ -128,7 +128,9 @@ def test_a_full_disk_is_told_before_it_is_full(tmp_path, refused, monkeypatch):
 
 def test_too_many_members_are_refused(tmp_path, refused, monkeypatch):
     monkeypatch.setattr(archives, "MAX_MEMBERS", 2)
-    refused(zip_of(tmp_path / "a.zip", [(str(i), b"") for i in range(3)]), "has more than 2 members: split it")
+    refused(
+        zip_of(tmp_path / "a.zip", [(str(i), b"") for i in range(3)]), "has more than 2 members, the limit for its size"
+    )
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tar.xz"])
@@ -150,4 +152,52 @@ def test_damaged_archives_are_refused(tmp_path, refused, name):
 
 def test_one_name_twice_is_refused(tmp_path, refused):
     info = [(tarfile.TarInfo("x"), b"1"), (tarfile.TarInfo("x"), b"2")]
-    refused(tar_of(tmp_path / "a.tar", info), "cannot be unpacked: .*File exists")
+    refused(tar_of(tmp_path / "a.tar", info), "cannot be unpacked: it has two members of one name")
+
+
+def test_far_more_than_the_archive_s_size_is_refused(tmp_path, refused, monkeypatch):
+    monkeypatch.setattr(archives, "ALWAYS_BYTES", 50_000)
+    refused(zip_of(tmp_path / "a.zip", [("a.bmp", bytes(10**6))]), "unpacks to more than 0.0 GB, the limit here")
+    monkeypatch.setattr(archives, "ALWAYS_BYTES", 10**6)
+    assert files_in(extract(zip_of(tmp_path / "b.zip", [("a.bmp", bytes(10**6))])).path) == {"a.bmp": bytes(10**6)}
+
+
+def test_a_larger_archive_may_unpack_to_more(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "ALWAYS_BYTES", 10)
+    noise = bytes(i * i % 251 for i in range(20_000))
+    assert files_in(extract(zip_of(tmp_path / "a.zip", [("a.jpg", noise)])).path) == {"a.jpg": noise}
+
+
+@pytest.mark.parametrize(("make", "name"), [(zip_of, "a.zip"), (tar_of, "a.tar")])
+def test_a_crowd_of_empty_files_is_refused(tmp_path, refused, monkeypatch, make, name):
+    monkeypatch.setattr(archives, "ALWAYS_MEMBERS", 20)
+    monkeypatch.setattr(archives, "LEAST_BYTES", 1000)
+    names = [f"{i}.jpg" for i in range(60)]
+    members = names if make is zip_of else [tarfile.TarInfo(each) for each in names]
+    refused(
+        make(tmp_path / name, [(each, b"") for each in members]), r"has more than \d\d members, the limit for its size"
+    )
+
+
+def test_a_name_of_megabytes_is_refused_unread(tmp_path, refused, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_HEADER", 100_000)
+    for kind in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        with tarfile.open(tmp_path / "a.tar.gz", "w:gz", format=kind) as archive:
+            archive.addfile(tarfile.TarInfo("n" * 200_000))
+        refused(tmp_path / "a.tar.gz", "cannot be unpacked: a member's name or attributes are too long")
+
+
+def test_headers_within_headers_are_refused(tmp_path, refused):
+    with tarfile.open(tmp_path / "one.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("n" * 200))
+    header = (tmp_path / "one.tar").read_bytes()[:1024]
+    (tmp_path / "a.tar").write_bytes(header * 3000)
+    refused(tmp_path / "a.tar", "cannot be unpacked: its headers contradict each other; copy it anew")
+
+
+def test_a_file_and_a_folder_of_one_name_are_refused(tmp_path, refused):
+    refused(zip_of(tmp_path / "a.zip", [("a", b"1"), ("a/b", b"2")]), "it has two members of one name")
+
+
+def test_the_system_s_words_are_told_without_its_number(tmp_path, refused):
+    refused(zip_of(tmp_path / "a.zip", [("n" * 300, b"1")]), "cannot be unpacked: File name too long; copy it anew")

@@ -55,7 +55,7 @@ def test_labels_of_any_kind(labels):
         (np.full((2, 4, 4), 256), ["a", "b"], "int64 from 256 to 256"),
         (np.full((2, 4, 4), -1), ["a", "b"], "int64 from -1 to -1"),
         (np.full((2, 4, 4), "x"), ["a", "b"], "must be numbers, and are <U1"),
-        (np.zeros((2, 4, 4, 2), np.uint8), ["a", "b"], r"images must have the shape .* has \(2, 4, 4, 2\)$"),
+        (np.zeros((2, 4, 4, 2), np.uint8), ["a", "b"], r"images must have the shape .* has \(2, 4, 4, 2\).$"),
         (np.zeros((2, 3, 9, 9), np.uint8), ["a", "b"], r"has \(2, 3, 9, 9\): move the channels to the end"),
         (np.zeros((2, 4), np.uint8), ["a", "b"], r"images must have the shape \(n, height, width\)"),
         ([np.zeros(4, np.uint8)], ["a"], r"image 0 must have the shape \(height, width\)"),

@@ -114,3 +114,51 @@ def test_writing_is_refused(tmp_path):
         write_columns(EXPECTED, tmp_path / "no" / "where" / "t.csv")
     with pytest.raises(DataError, match="cannot be written: File name too long"):
         write_columns(EXPECTED, tmp_path / ("t" * 250 + ".csv"))
+
+
+def test_a_hundred_thousand_columns_are_looked_through_at_once(tmp_path):
+    names = [f"c{i}" for i in range(100_000)]
+    (tmp_path / "t.csv").write_text(",".join(names) + "\n" + ",".join("v" * 100_000))
+    assert len(read_columns(tmp_path / "t.csv")[0]) == 100_000
+    (tmp_path / "t.csv").write_text(",".join([*names, "c7"]) + "\n" + ",".join("v" * 100_001))
+    with pytest.raises(DataError, match=r"two columns of .* are called 'c7': rename one"):
+        read_columns(tmp_path / "t.csv")
+
+
+def test_a_field_of_its_own_in_each_line_is_refused(tmp_path):
+    (tmp_path / "t.jsonl").write_text("".join(f'{{"key{i}":1}}\n' for i in range(1100)))
+    with pytest.raises(
+        DataError, match="must have at most 1,000,000 values, the limit for its size, and has 1,210,000"
+    ):
+        read_columns(tmp_path / "t.jsonl")
+
+
+def test_millions_of_empty_rows_are_refused_unread(tmp_path):
+    pq.write_table(pa.table({"text": pa.nulls(2_000_000, pa.string())}), tmp_path / "t.parquet", compression="zstd")
+    with pytest.raises(DataError, match="values, the limit for its size, and has 2,000,000: leave out the columns"):
+        read_columns(tmp_path / "t.parquet")
+
+
+def test_a_table_that_unpacks_to_far_more_is_refused(tmp_path, monkeypatch):
+    pq.write_table(pa.table({"text": ["z" * 3_000_000, "b"]}), tmp_path / "t.parquet", compression="zstd")
+    assert len(read_columns(tmp_path / "t.parquet")[0]["text"][0]) == 3_000_000
+    monkeypatch.setattr("regraft.data.columns.ALWAYS_BYTES", 2**20)
+    with pytest.raises(DataError, match="must be of at most 1 MB, and is of 3 MB: split it"):
+        read_columns(tmp_path / "t.parquet")
+
+
+def test_a_table_of_gigabytes_is_refused_unread(tmp_path):
+    with (tmp_path / "t.csv").open("wb") as file:
+        file.truncate(2**30 + 1)  # a hole, which takes no room on the disk
+    with pytest.raises(DataError, match="must be of at most 1,024 MB, and is of 1,024 MB: split it"):
+        read_columns(tmp_path / "t.csv")
+
+
+def test_what_a_library_says_is_put_on_one_line(tmp_path):
+    pq.write_table(pa.table({"a": ["b"]}), tmp_path / "t.parquet")
+    content = bytearray((tmp_path / "t.parquet").read_bytes())
+    content[-60:-20] = b"\xff" * 40
+    (tmp_path / "t.parquet").write_bytes(content)
+    with pytest.raises(DataError, match="is not a Parquet file that can be read: ") as raised:
+        read_columns(tmp_path / "t.parquet")
+    assert str(raised.value).isprintable()

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from regraft.data.filenames import labels_from_names, printable, tells_classes
+from regraft.data.filenames import labels_from_names, on_one_line, printable, tells_classes
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_names_without_a_label_do_not_tell_classes():
 def test_printable_shows_bytes_that_are_not_utf8():
     assert printable(os.fsdecode(b"caf\xe9.jpg")) == "caf\\xe9.jpg"
     assert printable("café.jpg") == "café.jpg"
+
+
+def test_an_error_of_a_library_becomes_a_part_of_a_sentence():
+    assert on_one_line(ValueError("two\nlines,\x1b[31m and a bell\x07.\n")) == "two lines, [31m and a bell"
+    assert on_one_line(KeyError()) == "KeyError"

@@ -85,5 +85,5 @@ def test_an_unknown_column_is_answered_with_the_nearest():
     columns = {"image": [], "Label": []}
     with pytest.raises(DataError, match=r"no column 'lable' for --label-column: it has .*; did you mean 'Label'\?"):
         named(columns, "lable", Path("t.csv"), "--label-column")
-    with pytest.raises(DataError, match=r"it has the columns 'image', 'Label'$"):
+    with pytest.raises(DataError, match=r"it has the columns 'image', 'Label'.$"):
         named(columns, "zzz", Path("t.csv"), "--label-column")

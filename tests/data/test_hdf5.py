@@ -140,3 +140,84 @@ def test_rows_that_cannot_be_read(store, tmp_path):
     for row in (H5Row(path, "x", 1), H5Row(path, "x", 99), H5Row(path, "z", 0), H5Row(tmp_path / "no.h5", "x", 0)):
         with pytest.raises(UnreadableImage, match="cannot be read from the HDF5 file"):
             row.read()
+
+
+def claiming(path, shape, chunks, labels=None, dtype="u1"):
+    """Write a file of a few kilobytes that claims images of any number and size."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", shape, dtype, chunks=chunks)
+        if labels is None:
+            file["y"] = np.arange(shape[0]) % 2
+        else:
+            file.create_dataset("y", labels, "i4", chunks=(10**6,))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "labels", "words"),
+    [
+        (
+            (10**12, 8, 8),
+            (1, 8, 8),
+            (10**12,),
+            "must have at most 1,000 images, the limit for its size, and claims 1,000,000,000,000",
+        ),
+        ((4, 60_000, 60_000), (1, 99, 99), None, "must have at most 200 MB each, .* and 3,600 MB are claimed: store"),
+        ((4, 8, 8), (300_000, 100, 100), None, "stored in chunks of no more, and 3,000 MB are claimed"),
+    ],
+    ids=["number", "size", "chunks"],
+)
+def test_what_could_not_be_held_is_refused_unread(tmp_path, shape, chunks, labels, words):
+    if words.startswith("stored"):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file.create_dataset("x", shape, "u1", chunks=chunks, maxshape=(None,) * 3)
+            file["y"] = [0, 1, 0, 1]
+        path = tmp_path / "a.h5"
+    else:
+        path = claiming(tmp_path / "a.h5", shape, chunks, labels)
+    for read in (read_hdf5, list_hdf5):
+        with pytest.raises(DataError, match=words):
+            read(path)
+
+
+def test_labels_that_could_not_be_held_are_refused_unread(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = PIXELS
+        file.create_dataset("y", (6,), "S1000000")
+    with pytest.raises(
+        DataError, match=r"y of .* must have at most 10,000,000 labels of 4,096 bytes, and claims 6 of 1,0"
+    ):
+        read_hdf5(tmp_path / "a.h5")
+
+
+def test_other_files_are_not_read(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(range(64)) * 4)
+    with h5py.File(tmp_path / "external.h5", "w") as file:
+        file.create_dataset("x", (4, 8, 8), "u1", external=[(str(tmp_path / "secret"), 0, 256)])
+        file["y"] = [0, 1, 0, 1]
+    with h5py.File(tmp_path / "source.h5", "w") as file:
+        file["x"] = PIXELS
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        layout = h5py.VirtualLayout(PIXELS.shape, "u1")
+        layout[:] = h5py.VirtualSource(tmp_path / "source.h5", "x", PIXELS.shape)
+        file.create_virtual_dataset("x", layout)
+        file["y"] = LABELS
+    for name in ("external.h5", "virtual.h5"):
+        for read in (read_hdf5, list_hdf5):
+            with pytest.raises(
+                DataError, match=r"x of .* must be in that file, and says that it is in others: copy it"
+            ):
+                read(tmp_path / name)
+
+
+def test_any_error_of_a_row_is_a_reason(store, monkeypatch):
+    row = H5Row(store(x=PIXELS, y=LABELS), "x", 0)
+    for error, words in ((RuntimeError("bad\nheap."), r"cannot be read from the HDF5 file \(bad heap\)"),
+                         (MemoryError(), "not enough memory to read it from the HDF5 file")):  # fmt: skip
+
+        def failing(path, process, error=error):
+            raise error
+
+        monkeypatch.setattr("regraft.data.hdf5._opened", failing)
+        with pytest.raises(UnreadableImage, match=words):
+            row.read()

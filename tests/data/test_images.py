@@ -368,7 +368,7 @@ def test_a_reader_that_pillow_lacks(monkeypatch):
 
 
 def test_lack_of_memory(monkeypatch):
-    def exhausted(image):
+    def exhausted(image, shrink):
         raise MemoryError
 
     monkeypatch.setattr(images, "_tolerant", exhausted)
@@ -456,3 +456,92 @@ def test_fast_path_agrees_with_pillow_on_real_pictures():
     for path in paths:
         raw = images.read_bytes(path)
         assert np.abs(images.decode(raw).astype(int) - by_pillow(raw)).mean() < 1
+
+
+# --- memory and time are bounded --------------------------------------------------------------------
+
+
+MODES = ["RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "I;16", "I", "F"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_strips_make_the_whole(monkeypatch, mode, orientation):
+    colour = np.dstack([picture(), picture(3)[:, :, :1]])
+    if mode in ("I;16", "I", "F"):
+        values = picture()[:, :, 0].astype({"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]) * 250
+        image = Image.fromarray(values)
+    else:
+        image = Image.fromarray(colour).convert(mode)
+    raw = encode(image, "TIFF" if mode in ("CMYK", "I", "F") else "PNG", exif=turned(orientation))
+    whole = images.decode(raw)
+    assert whole.shape == ((HEIGHT, WIDTH, 3) if orientation == 1 else (WIDTH, HEIGHT, 3))
+    monkeypatch.setattr(images, "_STRIP", 7 * WIDTH)
+    np.testing.assert_array_equal(images.decode(raw), whole)
+
+
+def turned(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+@pytest.mark.parametrize("size", [(90, 60), (91, 67), (97, 60)])
+def test_a_large_picture_is_averaged_where_less_suffices(monkeypatch, size):
+    raw = encode(Image.fromarray(picture()).resize(size), "PNG")
+    monkeypatch.setattr(images, "LARGE", 1000)
+    monkeypatch.setattr(images, "_STRIP", 10 * size[0])
+    small = images.decode(raw, at_least=15)
+    assert small.shape == (size[1] // 4, size[0] // 4, 3)
+    height, width = small.shape[:2]
+    squares = by_pillow(raw)[: 4 * height, : 4 * width].reshape(height, 4, width, 4, 3)
+    np.testing.assert_allclose(small, squares.mean(axis=(1, 3)), atol=1)
+    assert images.decode(raw).shape == (size[1], size[0], 3)
+    monkeypatch.setattr(images, "LARGE", size[0] * size[1])
+    assert images.decode(raw, at_least=15).shape == (size[1], size[0], 3)
+
+
+def test_large_pictures_are_decoded_one_after_the_other(monkeypatch):
+    alone = []
+
+    def watched(name, function):
+        monkeypatch.setattr(
+            images, name, lambda *arguments: alone.append(images._one_large.locked()) or function(*arguments)
+        )
+
+    watched("_tolerant", images._tolerant)
+    watched("_jpeg", images._jpeg)
+    whole, progressive = encode(picture(), "JPEG"), encode(picture(), "JPEG", progressive=True)
+    images.decode(encode(picture(), "PNG"))
+    monkeypatch.setattr(images, "LARGE", 1000)
+    images.decode(encode(picture(), "PNG"))
+    images.decode(whole)
+    images.decode(whole, at_least=15)  # of which a sixteenth is unpacked
+    images.decode(progressive, at_least=15)
+    assert alone == [False, True, True, False, True]
+    assert not images._one_large.locked()
+
+
+def test_formats_that_need_more_memory_have_lower_limits(monkeypatch):
+    for kind, name, options in (("WEBP", "WebP", {}), ("JPEG", "progressive JPEG", {"progressive": True})):
+        raw = encode(picture(), kind, **options)
+        assert images.MOST_OF[name] < images.MAX_PIXELS
+        images.decode(raw)
+        monkeypatch.setitem(images.MOST_OF, name, HEIGHT * WIDTH - 1)
+        with pytest.raises(UnreadableImage, match="90x60 pixels, more than the limit of"):
+            images.decode(raw)
+
+
+def test_a_jpeg_of_a_thousand_scans_is_refused_unread():
+    raw = encode(picture(), "JPEG", progressive=True)
+    last = raw.rfind(b"\xff\xda")
+    with pytest.raises(UnreadableImage, match="a JPEG of more than 100 scans; save it anew"):
+        images.decode(raw[:last] + raw[last:-2] * 1000 + raw[-2:])
+    assert images.decode(raw[:last] + raw[last:-2] * 10 + raw[-2:]).shape == (HEIGHT, WIDTH, 3)
+
+
+def test_a_transparent_picture_is_laid_on_white_in_strips(monkeypatch):
+    rgba = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
+    whole = images.decode(rgba)
+    monkeypatch.setattr(images, "_STRIP", 7 * WIDTH)
+    np.testing.assert_array_equal(images.decode(rgba), whole)

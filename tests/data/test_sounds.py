@@ -170,3 +170,14 @@ def test_arrays_come_back_as_they_were(samples, tolerance):
 def test_arrays_that_are_no_samples_are_refused(samples, rate, reason):
     with pytest.raises(UnreadableSound, match=reason):
         encode(samples, rate)
+
+
+def test_of_many_channels_less_is_read_and_in_smaller_blocks(monkeypatch):
+    from regraft.data import sounds
+
+    raw = file(np.stack([TONE] * 8, axis=1), format="FLAC", subtype="PCM_16")
+    whole = decode(raw)[0]
+    monkeypatch.setattr(sounds, "BLOCK_VALUES", 8 * 1000)
+    np.testing.assert_array_equal(decode(raw)[0], whole)
+    monkeypatch.setattr(sounds, "MAX_VALUES", 8 * 2000)
+    np.testing.assert_array_equal(decode(raw)[0], whole[:2000])

@@ -84,3 +84,10 @@ def test_a_head_that_chose_a_temperature_gets_no_second_one() -> None:
     p = np.where(np.arange(3) == np.where(rng.random(300) < 0.7, y, (y + 1) % 3)[:, None], 0.98, 0.01)
     assert fit_calibration(p, y).method == "temperature"
     assert fit_calibration(p, y, tempered=True).method == "none"
+
+
+@pytest.mark.parametrize("change", [{"inverse_temperature": "x"}, {"smoothing": None}, {"inverse_temperature": [1]}])
+def test_settings_that_are_no_numbers_are_refused(change):
+    tensors, settings = Calibration("temperature", 1.5).state()
+    with pytest.raises((ValueError, TypeError)):
+        Calibration.from_state(tensors, {**settings, **change})

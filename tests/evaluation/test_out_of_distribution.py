@@ -105,6 +105,13 @@ def test_state_brings_it_back_through_a_file():
     assert sum(array.nbytes for array in tensors.values()) < 120 * 64 * 2 + 120 * 4 + 1
 
 
+@pytest.mark.parametrize("change", [{"threshold": "high"}, {"residual": ["a", 1]}, {"doubt": [None, 1]}, {"n": "few"}])
+def test_settings_that_are_no_numbers_are_refused(change):
+    tensors, settings = OutOfDistribution.fit(drawn(50, 0)).state()
+    with pytest.raises((ValueError, TypeError)):
+        OutOfDistribution.from_state(tensors, {**settings, **change})
+
+
 def test_auroc_agrees_with_scikit_learn():
     rng = np.random.default_rng(0)
     known, strange = rng.integers(0, 9, 200), rng.integers(2, 12, 90)

@@ -85,3 +85,18 @@ def test_boosted_by_hand():
     np.testing.assert_allclose(proba.sum(axis=1), 1)
     raised = SCORERS["boosted"](np.sign(X) * X**2, tensors, {"power": 0.5})
     np.testing.assert_allclose(raised, proba, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [0, -1, 4, 10**12])
+def test_votes_for_more_classes_than_examples_are_refused_before_memory_is_taken(n_classes):
+    tensors = {"mean": np.zeros(2, np.float32), "examples": unit_rows(X), "labels": np.array([0, 1])}
+    settings = {"n_neighbors": 1, "n_classes": n_classes, "temperature": 1.0, "smoothing": 0.0}
+    with pytest.raises(ValueError, match=f"{n_classes} classes of 2 examples"):
+        SCORERS["knn"](X, tensors, settings)
+
+
+@pytest.mark.parametrize("power", ["x", None, [0.5]])
+def test_a_setting_that_is_no_number_is_refused_in_plain_words(power):
+    tensors = {"coef": np.eye(2, dtype=np.float32), "intercept": np.zeros(2, np.float32)}
+    with pytest.raises((ValueError, TypeError), match="float"):
+        SCORERS["logistic"](X, tensors, {"power": power})

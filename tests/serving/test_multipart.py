@@ -46,6 +46,11 @@ def test_folders_are_no_part_of_a_name() -> None:
     assert len(read(form((named("image", "x" * 1000), b"a")))[0][0]) == 200
 
 
+def test_control_characters_do_not_come_back_in_a_name() -> None:
+    body = form((named("image", "a\x1b[31m\u202egpj.b\u2028c.jpg"), b"a"))
+    assert read(body)[0][0] == "a\ufffd[31m\ufffdgpj.b\ufffdc.jpg"
+
+
 @pytest.mark.parametrize("head", [named("photo"), "Content-Type: image/jpeg", named("top")])
 def test_other_fields_are_refused(head: str) -> None:
     with pytest.raises(Refused, match="must be called image or images") as refused:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import lzma
 import re
 import shutil
@@ -13,9 +16,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from regraft.data.filenames import printable
+from regraft.data.filenames import on_one_line, printable
 from regraft.errors import DataError
 
 ARCHIVE_EXTENSIONS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -26,9 +29,18 @@ MAX_BYTES = 20 * 10**9
 MAX_MEMBERS = 10**6
 """Most files and folders that an archive may hold."""
 
+ALWAYS_BYTES, MAX_RATIO = 10**9, 100
+"""What any archive may unpack to; a larger sum may be so many times the archive's own size, as no images are."""
+
+ALWAYS_MEMBERS, LEAST_BYTES = 10_000, 200
+"""What number of members any archive may have; more must be this many bytes each in the archive, as files are."""
+
+MAX_HEADER = 2**20
+"""Most bytes that a tar archive may have for a member's name and attributes."""
+
 _SPARE = 10**9  # bytes of the disk that are left free
 _CHUNK = 2**20
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
+_PACKED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 
 
 def archive_stem(path: Path) -> str:
@@ -72,29 +84,50 @@ def extract(path: Path) -> Unpacked:
     """
     unpacked = Unpacked(path.name)
     try:
-        budget = max(0, min(MAX_BYTES, shutil.disk_usage(unpacked.path).free - _SPARE))
-        _unpack(path, unpacked.path, budget)
-    except (*_BROKEN, NotImplementedError, ValueError) as error:
+        size = path.stat().st_size
+        most = min(MAX_BYTES, max(ALWAYS_BYTES, MAX_RATIO * size), shutil.disk_usage(unpacked.path).free - _SPARE)
+        _unpack(path, unpacked.path, max(0, most), min(MAX_MEMBERS, max(ALWAYS_MEMBERS, size // LEAST_BYTES)))
+    except DataError:
         unpacked.remove()
-        raise DataError(f"the archive {printable(path)} cannot be unpacked: {error or type(error).__name__}") from error
+        raise
+    except Exception as error:  # On foreign bytes the readers raise nearly anything.
+        unpacked.remove()
+        raise DataError(
+            f"the archive {printable(path)} cannot be unpacked: {_reason(error)}; copy it anew, or unpack it yourself "
+            "and give the folder."
+        ) from error
     except BaseException:
         unpacked.remove()
         raise
     return unpacked
 
 
-def _unpack(path: Path, folder: Path, budget: int) -> None:
+def _reason(error: Exception) -> str:
+    """Return what is wrong in a few words."""
+    if isinstance(error, FileExistsError | NotADirectoryError | IsADirectoryError):
+        return "it has two members of one name"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return on_one_line(error) if isinstance(error, _TELLING) else "its headers contradict each other"
+
+
+_TELLING = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
+
+
+def _unpack(path: Path, folder: Path, budget: int, most: int) -> None:
     """Write an archive's members below a folder, counting what is really written."""
-    members = _zip_members(path) if path.suffix.lower() == ".zip" else _tar_members(path)
-    left = budget
+    members = _zip_members(path, most) if path.suffix.lower() == ".zip" else _tar_members(path)
+    left, made = budget, {folder}
     for count, (name, size, content) in enumerate(members, start=1):
-        if count > MAX_MEMBERS:
-            raise DataError(f"the archive {printable(path)} has more than {MAX_MEMBERS:,} members: split it")
+        if count > most:
+            raise _crowded(path, most)
         target = folder / _inside(name, path)
         if content is None:
             target.mkdir(parents=True, exist_ok=True)
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
         left = _write(content, target, size, left, path, budget)
 
 
@@ -110,19 +143,28 @@ def _write(content: IO[bytes], target: Path, size: int, left: int, path: Path, b
     if max(size, written) > left:
         raise DataError(
             f"the archive {printable(path)} unpacks to more than {budget / 1e9:.1f} GB, the limit here: "
-            f"unpack it yourself and give the folder"
+            f"unpack it yourself and give the folder."
         )
     if written != size:
         raise EOFError(f"{target.name} has {written} bytes where {size} are announced")
     return left - written
 
 
-def _zip_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
+def _crowded(path: Path, most: int) -> DataError:
+    return DataError(
+        f"the archive {printable(path)} has more than {most:,} members, the limit for its size: unpack it yourself and "
+        "give the folder."
+    )
+
+
+def _zip_members(path: Path, most: int) -> Iterator[tuple[str, int, IO[bytes] | None]]:
     """Yield name, announced size and content (None for a folder) of the members of a zip file."""
     with zipfile.ZipFile(path) as archive:
+        if len(archive.infolist()) > most:
+            raise _crowded(path, most)
         for member in archive.infolist():
             if member.flag_bits & 1:
-                raise DataError(f"the archive {printable(path)} is encrypted: unpack it yourself and give the folder")
+                raise DataError(f"the archive {printable(path)} is encrypted: unpack it yourself and give the folder.")
             name = member.filename.replace("\\", "/")
             kind = stat.S_IFMT(member.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -136,11 +178,36 @@ def _zip_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
 
 def _tar_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | None]]:
     """Yield name, announced size and content (None for a folder) of the members of a tar file."""
-    with tarfile.open(path) as archive:
-        for member in archive:
-            if not member.isreg() and not member.isdir():
-                raise _refused(member.name, path, "is a link or a device")
-            yield member.name, member.size, None if member.isdir() else archive.extractfile(member)
+    with path.open("rb") as file:
+        first = file.read(6)
+        file.seek(0)
+        unpack: Any = next((unpack for mark, unpack in _PACKED if first.startswith(mark)), None)
+        stream = file if unpack is None else unpack(file)
+        # "r:": what is packed is known already, and tarfile would try all in turn.
+        with stream, tarfile.open(fileobj=_Headers(stream), mode="r:") as archive:
+            for member in archive:
+                if not member.isreg() and not member.isdir():
+                    raise _refused(member.name, path, "is a link or a device")
+                yield member.name, member.size, None if member.isdir() else archive.extractfile(member)
+                archive.members = []  # type: ignore[attr-defined]  # else a million headers would stay in memory
+
+
+class _Headers(io.RawIOBase):
+    """A tar archive's bytes, of which a megabyte at most is read at once: tarfile reads a name of any size whole."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= MAX_HEADER:
+            raise tarfile.ReadError("a member's name or attributes are too long")
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
 
 
 def _inside(name: str, path: Path) -> Path:
@@ -154,5 +221,5 @@ def _inside(name: str, path: Path) -> Path:
 def _refused(name: str, path: Path, why: str) -> DataError:
     return DataError(
         f"the member {printable(name)!r} of the archive {printable(path)} {why}, which is not allowed: "
-        f"unpack it yourself, if you trust it, and give the folder"
+        f"unpack it yourself, if you trust it, and give the folder."
     )

@@ -42,7 +42,7 @@ def read_arrays(images: Any, labels: Iterable[Any] | None, *, learns: bool = Tru
         If labels are missing or of another length, or the images are of another kind, shape or range.
     """
     if labels is None:
-        raise DataError("examples from Python need labels: give labels=[...], one for each")
+        raise DataError("examples from Python need labels: give labels=[...], one for each.")
     examples, names = list_arrays(images)
     modality = of_examples(examples)
     values = np.asarray(labels if hasattr(labels, "__array__") else list(labels), dtype=object)
@@ -51,7 +51,7 @@ def read_arrays(images: Any, labels: Iterable[Any] | None, *, learns: bool = Tru
     if values.ndim != 1 or len(values) != len(examples):
         raise DataError(
             f"labels must have one value for each of the {len(examples)} {NOUNS[modality][1]}, and have the shape "
-            f"{values.shape}"
+            f"{values.shape}."
         )
     text = as_text(values)
     gone = {i for i, example in enumerate(examples) if isinstance(example, Path) and not example.is_file()}
@@ -82,7 +82,7 @@ def list_arrays(images: Any) -> tuple[list[Example], list[str]]:
     texts = are_texts(images)
     examples = [image if texts else _example(image, position) for position, image in enumerate(images)]
     if not examples:
-        raise DataError("there are no examples: the list or array is empty")
+        raise DataError("there are no examples: the list or array is empty.")
     noun = NOUNS[of_examples(examples)][0]
     return examples, [
         printable(example) if isinstance(example, Path) else f"{noun} {position}"
@@ -129,13 +129,13 @@ def to_pixels(array: np.ndarray, what: str, *, stacked: bool = False) -> npt.NDA
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind not in "biuf":
-        raise DataError(f"the pixels of {what} must be numbers, and are {array.dtype}")
+        raise DataError(f"the pixels of {what} must be numbers, and are {array.dtype}.")
     low, high = float(array.min()), float(array.max())
     top = 255 if array.dtype.kind in "iu" else 1
     if not (low >= 0 and high <= top):
         raise DataError(
             f"the pixels of {what} must be whole numbers from 0 to 255 or fractions from 0 to 1, and are "
-            f"{array.dtype} from {low:g} to {high:g}: scale them first"
+            f"{array.dtype} from {low:g} to {high:g}: scale them first."
         )
     return array.astype(np.uint8) if top == 255 else np.round(array * np.float32(255)).astype(np.uint8)
 
@@ -163,13 +163,14 @@ def check_shape(shape: Sequence[int], what: str, *, stacked: bool) -> None:
     raise DataError(
         f"{what} must have the shape {axes} with 1, 3 or 4 channels, and has {tuple(shape)}"
         + (": move the channels to the end" if len(picture) == 3 and picture[0] in (1, 3, 4) and picture[2] > 4 else "")
+        + "."
     )
 
 
 def _as_array(images: Any) -> np.ndarray:
     if hasattr(images, "__array__"):
         return np.asarray(images)
-    raise DataError(f"images must be an array or a list of paths, bytes or arrays, and are {type(images).__name__}")
+    raise DataError(f"images must be an array or a list of paths, bytes or arrays, and are {type(images).__name__}.")
 
 
 def _example(image: Any, position: int) -> Example:
@@ -186,5 +187,5 @@ def _example(image: Any, position: int) -> Example:
         return image
     raise DataError(
         f"example {position} must be a path, a text, encoded bytes, an array, or samples and their rate, and is "
-        f"{type(image).__name__}"
+        f"{type(image).__name__}."
     )

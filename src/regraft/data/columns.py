@@ -6,10 +6,12 @@ import contextlib
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from regraft.data.filenames import printable
+from regraft.data.filenames import on_one_line, printable
 from regraft.data.labels import as_text
 from regraft.errors import DataError
 
@@ -19,6 +21,15 @@ TABLE_EXTENSIONS = WRITTEN_EXTENSIONS + LINES_EXTENSIONS
 
 LONGEST_VALUE = 2**27
 """Characters of one value in a .csv file; Python's own limit is a few pages of text."""
+
+MAX_BYTES = 2**30
+"""Larger tables are refused before they are read: a line names an example, and takes some ten bytes."""
+
+ALWAYS_BYTES, MAX_RATIO = 2**28, 100
+"""What any .parquet file may unpack to; more may be so many times the file's own size."""
+
+ALWAYS_CELLS = 1_000_000
+"""Values that any .jsonl or .parquet file may have; more must be at least a byte each in the file."""
 
 Columns = dict[str, list[str]]
 
@@ -47,6 +58,7 @@ def read_columns(path: Path, *, is_image: tuple[str, ...] = ()) -> tuple[Columns
         If the file cannot be read, rows differ in length, two columns have one name, or there are no rows.
     """
     try:
+        _check_size(path.stat().st_size, path)
         if path.suffix.lower() == ".parquet":
             columns, notes = _parquet(path)
         elif path.suffix.lower() in LINES_EXTENSIONS:
@@ -54,9 +66,9 @@ def read_columns(path: Path, *, is_image: tuple[str, ...] = ()) -> tuple[Columns
         else:
             columns, notes = _delimited(path, is_image)
     except OSError as error:
-        raise DataError(f"the table {printable(path)} cannot be opened: {error.strerror or error}") from error
+        raise DataError(f"the table {printable(path)} cannot be opened: {error.strerror or error}.") from error
     if not any(columns.values()):
-        raise DataError(f"the table {printable(path)} has no rows: it needs a line for each example")
+        raise DataError(f"the table {printable(path)} has no rows: it needs a line for each example.")
     return columns, notes
 
 
@@ -70,11 +82,11 @@ def write_columns(columns: Mapping[str, Sequence[str]], path: Path) -> None:
     """
     extension = path.suffix.lower()
     if extension not in WRITTEN_EXTENSIONS:
-        raise DataError(f"a table's name must end in {', '.join(WRITTEN_EXTENSIONS)}, and {printable(path)} does not")
+        raise DataError(f"a table's name must end in {', '.join(WRITTEN_EXTENSIONS)}, and {printable(path)} does not.")
     if path.exists():
-        raise DataError(f"{printable(path)} exists and is not overwritten: choose another name")
+        raise DataError(f"{printable(path)} exists and is not overwritten: choose another name.")
     if not path.parent.is_dir():
-        raise DataError(f"the folder {printable(path.parent)} does not exist: create it first")
+        raise DataError(f"the folder {printable(path.parent)} does not exist: create it first.")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if extension == ".parquet":
@@ -83,9 +95,9 @@ def write_columns(columns: Mapping[str, Sequence[str]], path: Path) -> None:
             _write_delimited(columns, unfinished, "\t" if extension == ".tsv" else ",")
         unfinished.replace(path)
     except UnicodeEncodeError as error:
-        raise DataError("Parquet holds only UTF-8 text, and a file's name is not: write a .csv instead") from error
+        raise DataError("Parquet holds only UTF-8 text, and a file's name is not: write a .csv instead.") from error
     except OSError as error:
-        raise DataError(f"{printable(path)} cannot be written: {error.strerror or error}") from error
+        raise DataError(f"{printable(path)} cannot be written: {error.strerror or error}.") from error
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
@@ -100,9 +112,9 @@ def _delimited(path: Path, is_image: tuple[str, ...]) -> tuple[Columns, list[str
         try:
             rows = list(_rows(lines, path))
         except (csv.Error, UnicodeError) as error:
-            raise DataError(f"the table {printable(path)} cannot be read as text: {error}") from error
+            raise DataError(f"the table {printable(path)} cannot be read as text: {error}.") from error
     if not rows:
-        raise DataError(f"the table {printable(path)} is empty: it needs a line for each example")
+        raise DataError(f"the table {printable(path)} is empty: it needs a line for each example.")
     notes = []
     header = [name.strip() or f"column_{i}" for i, name in enumerate(rows[0][1], start=1)]
     if any(name.lower().endswith(is_image) for name in header if is_image):
@@ -114,7 +126,7 @@ def _delimited(path: Path, is_image: tuple[str, ...]) -> tuple[Columns, list[str
         if len(row) != len(header):
             raise DataError(
                 f"line {line} of {printable(path)} has {len(row)} values for {len(header)} columns: "
-                f"put names that contain the separator in double quotes"
+                f"put names that contain the separator in double quotes."
             )
     _check_distinct(header, path)
     return {name: [row[i] for _, row in rows] for i, name in enumerate(header)}, notes
@@ -147,12 +159,42 @@ def _parquet(path: Path) -> tuple[Columns, list[str]]:
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.ParquetFile(path).read()
-        _check_distinct(table.column_names, path)
-        flat = [field.name for field in table.schema if not pyarrow.types.is_nested(field.type)]
+        # With page checksums a damaged page is found before it is unpacked.
+        file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
+        schema = file.schema_arrow
+        _check_distinct(schema.names, path)
+        flat = [field.name for field in schema if not pyarrow.types.is_nested(field.type)]
+        _check_cells(file.metadata.num_rows * max(1, len(flat)), path)
+        _check_size(sum(_unpacked_sizes(file.metadata)), path, max(ALWAYS_BYTES, MAX_RATIO * path.stat().st_size))
+        table = file.read(flat, use_threads=False)
         return {name: as_text(table.column(name).to_pylist()) for name in flat}, []
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{printable(path)} is not a Parquet file that can be read: {error}") from error
+    except DataError:
+        raise
+    except Exception as error:  # Arrow raises OSError and TypeError too on foreign bytes.
+        raise DataError(f"{printable(path)} is not a Parquet file that can be read: {on_one_line(error)}.") from error
+
+
+def _unpacked_sizes(metadata: Any) -> Iterator[int]:
+    for group in range(metadata.num_row_groups):
+        yield metadata.row_group(group).total_byte_size
+
+
+def _check_cells(cells: int, path: Path) -> None:
+    """Refuse a table that has far more values than bytes: they are nothing but repetitions, and take gigabytes."""
+    most = max(ALWAYS_CELLS, path.stat().st_size)
+    if not 0 <= cells <= most:
+        raise DataError(
+            f"the table {printable(path)} must have at most {most:,} values, the limit for its size, and has {cells:,}"
+            ": leave out the columns that are not needed."
+        )
+
+
+def _check_size(size: int, path: Path, most: int = MAX_BYTES) -> None:
+    if not 0 <= size <= min(most, MAX_BYTES):
+        raise DataError(
+            f"the table {printable(path)} must be of at most {min(most, MAX_BYTES) / 2**20:,.0f} MB, and is of "
+            f"{size / 2**20:,.0f} MB: split it."
+        )
 
 
 def _json_lines(path: Path) -> tuple[Columns, list[str]]:
@@ -163,7 +205,7 @@ def _json_lines(path: Path) -> tuple[Columns, list[str]]:
         lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{printable(path)} must be UTF-8, as JSON is, but is not ({error.reason}): save it anew"
+            f"{printable(path)} must be UTF-8, as JSON is, but is not ({error.reason}): save it anew."
         ) from error
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -175,7 +217,7 @@ def _json_lines(path: Path) -> tuple[Columns, list[str]]:
         if not isinstance(row, dict):
             raise DataError(
                 f"line {number} of {printable(path)} must be a JSON object such as "
-                f'{{"text": "...", "label": "..."}}, and is not: mend it'
+                f'{{"text": "...", "label": "..."}}, and is not: mend it.'
             )
         rows.append(row)
     flat = {
@@ -184,6 +226,7 @@ def _json_lines(path: Path) -> tuple[Columns, list[str]]:
         for name, value in row.items()
         if value is not None and not isinstance(value, dict | list)
     }
+    _check_cells(len(flat) * len(rows), path)
     return {
         name: as_text(None if isinstance(row.get(name), dict | list) else row.get(name) for row in rows)
         for name in flat
@@ -191,9 +234,9 @@ def _json_lines(path: Path) -> tuple[Columns, list[str]]:
 
 
 def _check_distinct(names: list[str], path: Path) -> None:
-    double = next((name for name in names if names.count(name) > 1), None)
+    double = next((name for name, count in Counter(names).items() if count > 1), None)
     if double is not None:
-        raise DataError(f"two columns of {printable(path)} are called {double!r}: rename one")
+        raise DataError(f"two columns of {printable(path)} are called {double!r}: rename one.")
 
 
 def _write_delimited(columns: Mapping[str, Sequence[str]], path: Path, delimiter: str) -> None:

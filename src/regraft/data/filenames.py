@@ -17,6 +17,12 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def on_one_line(error: Exception) -> str:
+    """Return what a library says of foreign bytes as a part of a sentence; where it says nothing, the error's kind."""
+    said = "".join(character if character.isprintable() else " " for character in str(error))
+    return " ".join(said.split()).rstrip(".: ") or type(error).__name__
+
+
 def labels_from_names(names: Sequence[str]) -> list[str]:
     """Return the label that each file name starts with: what is left when the number behind it is cut.
 

@@ -113,7 +113,7 @@ def find_files(
         If the folder or column does not exist, the column is not obvious, or several folders would do.
     """
     if images is not None and not images.is_dir():
-        raise DataError(f"there is no folder {printable(images)}: give --images the folder that the images are in")
+        raise DataError(f"there is no folder {printable(images)}: give --images the folder that the images are in.")
     extensions = EXTENSIONS[modality]
     here = Finder(images or table.parent, extensions)
     candidates = [named(columns, asked, table, "--column")] if asked else _file_candidates(columns, here, table)
@@ -125,7 +125,7 @@ def find_files(
         able = [finder for finder in beside if finder.finds_most(columns[column])]
         if len(able) > 1:
             places = " and ".join(f"{printable(finder.base.name)}/" for finder in able)
-            raise DataError(f"the images of {printable(table)} could be those in {places}: say which with --images")
+            raise DataError(f"the images of {printable(table)} could be those in {places}: say which with --images.")
         if able:
             return able[0], column, [f"images are those in {printable(able[0].base.name)}/"]
     return here, candidates[0], []
@@ -171,7 +171,7 @@ def named(columns: Columns, asked: str, table: Path, option: str) -> str:
     if asked in columns:
         return asked
     near = difflib.get_close_matches(asked.lower(), [column.lower() for column in columns], n=1, cutoff=0.5)
-    guess = next((f"; did you mean {column!r}?" for column in columns if column.lower() in near), "")
+    guess = next((f"; did you mean {column!r}?" for column in columns if column.lower() in near), ".")
     raise DataError(f"{printable(table)} has no column {asked!r} for {option}: it has {_shown(columns)}{guess}")
 
 
@@ -236,7 +236,7 @@ def _mostly_end_in(values: Sequence[str], extensions: tuple[str, ...]) -> bool:
 def _not_obvious(what: str, columns: Columns, table: Path, option: str) -> DataError:
     return DataError(
         f"which column of {printable(table)} holds the {what} is not obvious: it has {_shown(columns)}; "
-        f"name it with {option}"
+        f"name it with {option}."
     )
 
 

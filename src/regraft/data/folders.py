@@ -54,7 +54,7 @@ def read_folder(
         extensions = ", ".join(reading.extensions)
         raise DataError(
             f"{printable(folder)} holds no {reading.things}: found {inventory(folder, reading.extensions)}, and "
-            f"{reading.things} end in {extensions}"
+            f"{reading.things} end in {extensions}."
         )
     if label_from_name:
         reading.label_by_name(called)
@@ -134,7 +134,7 @@ class _Reading:
             raise DataError(
                 f"the file names in {printable(self.source)}, such as "
                 f"{printable(self.found[0].path.name)}, do not start with a label that repeats: "
-                f"put each class in its own folder, or give a table of labels"
+                f"put each class in its own folder, or give a table of labels."
             )
         self.found = [replace(image, label=printable(label)) for image, label in zip(self.found, labels, strict=True)]
         learnt = {image.label for image in self.found if image.split == "train"}
@@ -179,7 +179,7 @@ def _check_whether_names_tell_more(found: list[_Image]) -> None:
     by_name = labels_from_names([image.path.name for image in found])
     if tells_classes(by_name):
         raise DataError(
-            f"there is only one class folder, {found[0].label!r}, and at least two are needed: {_suggestion(by_name)}"
+            f"there is only one class folder, {found[0].label!r}, and at least two are needed: {_suggestion(by_name)}."
         )
 
 
@@ -192,7 +192,7 @@ def _flat_error(folder: Path, listing: Listing, modality: str) -> DataError:
     tables = [name for place in (folder, folder.parent) for name in list_folder(place).having(TABLE_EXTENSIONS)]
     if tables:
         remedy += f"; or, if the labels are in {' or '.join(map(printable, tables))}, give that file"
-    return DataError(f"{printable(folder)} holds {_n(len(listing.files), modality)} and no class folders: {remedy}")
+    return DataError(f"{printable(folder)} holds {_n(len(listing.files), modality)} and no class folders: {remedy}.")
 
 
 def _suggestion(by_name: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import re
 import threading
@@ -17,12 +18,24 @@ import numpy as np
 
 from regraft.data.arrays import check_shape, to_pixels
 from regraft.data.dataset import SPLITS, Dataset
-from regraft.data.filenames import printable
+from regraft.data.filenames import on_one_line, printable
 from regraft.data.labels import as_text, labelled
 from regraft.data.splits import part_of
-from regraft.errors import DataError, UnreadableImage
+from regraft.errors import DataError, RegraftError, UnreadableImage
 
 HDF5_EXTENSIONS = (".h5", ".hdf5", ".hdf", ".he5")
+
+MAX_IMAGE_BYTES = 200_000_000
+"""Larger pictures, and larger pieces of a file that are stored as one, are refused before memory is taken for them."""
+
+MAX_IMAGES = 10_000_000
+"""Most pictures of one dataset: a few bytes can claim any number."""
+
+ALWAYS_IMAGES, LEAST_BYTES = 1000, 50
+"""What number of pictures any dataset may have; more must take so many bytes each in the file, as pictures do."""
+
+MAX_LABEL_BYTES = 4096
+"""Most bytes of one label as it is stored."""
 
 _IMAGES = frozenset({"x", "images", "image", "imgs", "img", "data", "features"})
 _LABELS = frozenset({"y", "labels", "label", "targets", "target"})
@@ -58,10 +71,11 @@ class H5Row:
         """
         try:
             with _LOCK:
-                pixels = _opened(self.path, os.getpid())[self.dataset][self.index]
-            return to_pixels(pixels, "the row")
-        except (OSError, KeyError, IndexError, ValueError, DataError) as error:
-            raise UnreadableImage(f"cannot be read from the HDF5 file ({error})") from error
+                return to_pixels(_opened(self.path, os.getpid())[self.dataset][self.index], "the row")
+        except MemoryError:
+            raise UnreadableImage("not enough memory to read it from the HDF5 file") from None
+        except Exception as error:  # On foreign bytes h5py raises nearly anything.
+            raise UnreadableImage(f"cannot be read from the HDF5 file ({on_one_line(error)})") from error
 
 
 @functools.lru_cache(maxsize=4)
@@ -122,13 +136,13 @@ def read_hdf5(files: Path | dict[str, Path]) -> Dataset:
         found, classes, more_notes = _read_file(path)
         if part and set(found) - {"", part}:
             raise DataError(
-                f"{printable(path)} is the {part} file by its name, and holds {', '.join(found)}: rename one"
+                f"{printable(path)} is the {part} file by its name, and holds {', '.join(found)}: rename one."
             )
         pairs |= {own or part: pair for own, pair in found.items()}
         orders += [classes] if classes else []
         notes += more_notes
     if len(set(orders)) > 1:
-        raise DataError(f"the files list different classes, {orders[0]} and {orders[1]}: they must be the same")
+        raise DataError(f"the files list different classes, {orders[0]} and {orders[1]}: they must be the same.")
     ordered = [(part, pairs[part]) for part in ("", *SPLITS) if part in pairs]
     rows = [(part, pair, i) for part, pair in ordered for i in range(len(pair.labels))]
     first = next(iter(given.values()))
@@ -159,7 +173,7 @@ def list_hdf5(path: Path) -> tuple[list[H5Row], list[str]]:
         if not images:
             raise _cannot_tell(path, datasets)
         for name in images:
-            check_shape(datasets[name].shape, name, stacked=True)
+            _check_images(datasets[name], path)
         rows = [H5Row(path, name, i) for name in images for i in range(len(datasets[name]))]
     return rows, [f"{row.dataset}[{row.index}]" for row in rows]
 
@@ -178,9 +192,11 @@ def _read_file(path: Path) -> tuple[dict[str, _Pair], tuple[str, ...], list[str]
         if not roles or any(len(role["x"]) != 1 or len(role["y"]) != 1 for role in roles.values()):
             raise _cannot_tell(path, datasets)
         lists = [name for name in datasets if name.rsplit("/", 1)[-1].lower() in _CLASSES]
+        for name in lists:
+            _check_labels(datasets[name], path)
         classes = tuple(as_text(np.ravel(datasets[lists[0]][()]))) if lists else ()
         if len(set(classes)) < len(classes):
-            raise DataError(f"{lists[0]} of {printable(path)} names a class twice: {', '.join(classes)}")
+            raise DataError(f"{lists[0]} of {printable(path)} names a class twice: {', '.join(classes)}.")
         pairs = {
             part: _Pair(path, role["x"][0], _labels(datasets[role["x"][0]], datasets[role["y"][0]], classes, path))
             for part, role in roles.items()
@@ -191,15 +207,16 @@ def _read_file(path: Path) -> tuple[dict[str, _Pair], tuple[str, ...], list[str]
 def _labels(images: Any, targets: Any, classes: tuple[str, ...], path: Path) -> list[str]:
     """Check images against labels, and return the labels as text."""
     x, y = images.name.lstrip("/"), targets.name.lstrip("/")
-    check_shape(images.shape, f"{x} of {printable(path)}", stacked=True)
+    _check_images(images, path)
     for i in {0, len(images) // 2, len(images) - 1}:
         to_pixels(images[i], f"{x} of {printable(path)}")
     n = len(images)
     if targets.shape not in {(n,), (n, 1), (1, n)}:
         raise DataError(
             f"{y} of {printable(path)} must have one label for each of the {n} images of {x}, "
-            f"and has the shape {targets.shape}"
+            f"and has the shape {targets.shape}."
         )
+    _check_labels(targets, path)
     values = np.ravel(targets[()])
     labels = as_text(values.tolist())
     if not classes:
@@ -208,9 +225,50 @@ def _labels(images: Any, targets: Any, classes: tuple[str, ...], path: Path) -> 
     outside = next((label for label in labels if label not in meaning), None)
     if outside is not None:
         raise DataError(
-            f"{y} of {printable(path)} must be one of {', '.join(meaning)} for its classes, and has {outside}"
+            f"{y} of {printable(path)} must be one of {', '.join(meaning)} for its classes, and has {outside}."
         )
     return [meaning[label] for label in labels]
+
+
+def _check_images(images: Any, path: Path) -> None:
+    """Refuse what is no stack of pictures, or one that could not be held, or is not in this file."""
+    name = images.name.lstrip("/")
+    _check_place(images, path)
+    check_shape(images.shape, f"{name} of {printable(path)}", stacked=True)
+    one, piece = math.prod(images.shape[1:]), math.prod(images.chunks or (0,))
+    largest = max(one, piece) * images.dtype.itemsize
+    if largest > MAX_IMAGE_BYTES:
+        raise DataError(
+            f"the images of {name} of {printable(path)} must have at most {MAX_IMAGE_BYTES // 10**6} MB each, stored "
+            f"in chunks of no more, and {largest / 1e6:,.0f} MB are claimed: store them smaller, or as files."
+        )
+    most = min(MAX_IMAGES, max(ALWAYS_IMAGES, images.id.get_storage_size() // LEAST_BYTES))
+    if len(images) > most:
+        raise DataError(
+            f"{name} of {printable(path)} must have at most {most:,} images, the limit for its size, and claims "
+            f"{len(images):,}: split it."
+        )
+
+
+def _check_labels(labels: Any, path: Path) -> None:
+    """Refuse labels, or names of classes, that could not be held, or are not in this file."""
+    name = labels.name.lstrip("/")
+    _check_place(labels, path)
+    piece = math.prod(labels.chunks or (0,)) * labels.dtype.itemsize
+    if labels.size > MAX_IMAGES or labels.dtype.itemsize > MAX_LABEL_BYTES or piece > MAX_IMAGE_BYTES:
+        raise DataError(
+            f"{name} of {printable(path)} must have at most {MAX_IMAGES:,} labels of {MAX_LABEL_BYTES:,} bytes, and "
+            f"claims {labels.size:,} of {labels.dtype.itemsize:,}: write them anew."
+        )
+
+
+def _check_place(dataset: Any, path: Path) -> None:
+    """Refuse a dataset whose values are in other files: a file must not have others read."""
+    if dataset.external or dataset.is_virtual:
+        raise DataError(
+            f"{dataset.name.lstrip('/')} of {printable(path)} must be in that file, and says that it is in others: "
+            "copy it into one file, for example with h5repack."
+        )
 
 
 @contextlib.contextmanager
@@ -223,9 +281,12 @@ def _opened_datasets(path: Path) -> Iterator[dict[str, Any]]:
         with h5py.File(path, "r") as file:
             file.visititems(lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None)
             yield found
-    except (OSError, RuntimeError, KeyError) as error:
+    except RegraftError:
+        raise
+    except Exception as error:  # On foreign bytes h5py raises nearly anything.
         raise DataError(
-            f"{printable(path)} cannot be read as an HDF5 file, for it is damaged or of another kind: {error}"
+            f"{printable(path)} cannot be read as an HDF5 file, for it is damaged or of another kind: "
+            f"{on_one_line(error)}."
         ) from error
 
 
@@ -252,5 +313,5 @@ def _cannot_tell(path: Path, datasets: dict[str, Any]) -> DataError:
     shown = ", ".join(f"{name} {dataset.shape}" for name, dataset in datasets.items()) or "nothing"
     return DataError(
         f"which datasets of {printable(path)} are images and labels is not clear, for it holds {shown}: "
-        f"name them x and y, or train_set_x and train_set_y, test_set_x and test_set_y"
+        f"name them x and y, or train_set_x and train_set_y, test_set_x and test_set_y."
     )

@@ -5,20 +5,31 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import threading
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from regraft.data.dataset import Example, Row
 from regraft.errors import UnreadableImage
 
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused before they are decoded: a few bytes can claim any size."""
+
+MOST_OF = {"progressive JPEG": 100_000_000, "WebP": 64_000_000, "Avif": 50_000_000, "Jpeg2K": 50_000_000}
+"""Lower limits of formats whose decoders need two to four times the memory for a pixel."""
+
+LARGE = 12_000_000
+"""Pixels from which on pictures are decoded one after the other: a few at once would take gigabytes."""
+
+MAX_SCANS = 100
+"""A progressive JPEG goes over all its pixels about ten times; thousands of times would take minutes."""
 
 # Pictures are decoded side by side in a pool of threads; OpenCV's own threads would only fight it.
 cv2.setNumThreads(1)
@@ -51,8 +62,8 @@ _STRANGERS = (
     (re.compile(rb"[\t\n\r\x20-\x7e]+\Z"), "text"),
 )
 
-_EOI = b"\xff\xd9"
-"""JPEG's end-of-image marker; inside the coded data the byte ff is always followed by 00 or d0..d7."""
+_EOI, _SOS = b"\xff\xd9", b"\xff\xda"
+"""JPEG's markers of its end and of a scan; inside the coded data the byte ff is always followed by 00 or d0..d7."""
 
 _REDUCED = {
     1: cv2.IMREAD_COLOR,
@@ -62,16 +73,21 @@ _REDUCED = {
 }
 
 _ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda picture: picture[:, ::-1],
+    3: lambda picture: picture[::-1, ::-1],
+    4: lambda picture: picture[::-1],
+    5: lambda picture: picture.swapaxes(0, 1),
+    6: lambda picture: np.rot90(picture, -1),
+    7: lambda picture: picture[::-1, ::-1].swapaxes(0, 1),
+    8: lambda picture: np.rot90(picture),
 }
 """EXIF orientation -> what turns the stored picture upright."""
+
+_STRIP = 2_000_000
+"""Pixels that are converted at a time, so that a large picture is in memory once, and not in four stages at once."""
+
+_one_large = threading.Lock()
 
 
 def read_bytes(example: Example) -> bytes | np.ndarray:
@@ -146,8 +162,8 @@ def decode(raw: bytes | np.ndarray, at_least: int | None = None) -> np.ndarray:
     raw : bytes, or uint8 array of shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)
         The encoded picture, or its pixels in RGB(A) order.
     at_least : int, optional
-        Pixels of the short side that suffice: a JPEG may come at 1/2, 1/4 or 1/8 of its size, which is
-        far faster, so long as its short side keeps this many.
+        Pixels of the short side that suffice: a JPEG, or any picture of more than `LARGE` pixels, may come at 1/2,
+        1/4 or 1/8 of its size, which is far faster, so long as its short side keeps this many.
 
     Returns
     -------
@@ -212,21 +228,35 @@ def _reader(raw: bytes) -> str:
 def _from_file(raw: bytes, reader: str, at_least: int | None) -> np.ndarray:
     image = _opened(raw, reader)
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise UnreadableImage(f"{width}x{height} pixels, more than the limit of {MAX_PIXELS // 1_000_000} million")
-    if reader != "Jpeg":
-        return _tolerant(image)
-    # Decoders fill what is missing with grey. The header, which may hold a whole thumbnail, does not count.
-    if raw.rfind(_EOI, image.fp.tell()) < 0:
-        raise UnreadableImage("truncated JPEG file (its end is missing)")
+    progressive = "progressive" in image.info
+    most = min(MAX_PIXELS, MOST_OF.get("progressive JPEG" if progressive else reader, MAX_PIXELS))
+    if width * height > most:
+        raise UnreadableImage(f"{width}x{height} pixels, more than the limit of {most // 1_000_000} million")
     shrink = _shrink(min(width, height), at_least)
+    large = width * height > LARGE
+    if reader == "Jpeg":
+        # Of a JPEG only what is asked for is unpacked, but of a progressive one all of its coefficients are kept.
+        several = large and (progressive or width * height // shrink**2 > LARGE)
+        with _one_large if several else nullcontext():
+            return _jpeg(raw, image, shrink)
+    with _one_large if large else nullcontext():
+        return _tolerant(image, shrink if large else 1)
+
+
+def _jpeg(raw: bytes, image: Any, shrink: int) -> np.ndarray:
+    # Decoders fill what is missing with grey. The header, which may hold a whole thumbnail, does not count.
+    start = image.fp.tell()
+    if raw.rfind(_EOI, start) < 0:
+        raise UnreadableImage("truncated JPEG file (its end is missing)")
+    if raw.count(_SOS, start) > MAX_SCANS:
+        raise UnreadableImage(f"a JPEG of more than {MAX_SCANS} scans; save it anew")
     # OpenCV does not know CMYK, and its libjpeg prints to the terminal where the JFIF version is odd.
     if image.mode in ("L", "RGB") and image.info.get("jfif_version", (1, 1))[0] == 1:
         picture = cv2.imdecode(np.frombuffer(raw, np.uint8), _REDUCED[shrink])
         if picture is not None:
             return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture)
     if shrink > 1:
-        image.draft(None, (width // shrink, height // shrink))
+        image.draft(None, (image.width // shrink, image.height // shrink))
     return _tolerant(image)
 
 
@@ -237,20 +267,56 @@ def _shrink(short_side: int, at_least: int | None) -> int:
     return next((by for by in (8, 4, 2) if short_side // by >= at_least), 1)
 
 
-def _tolerant(image: Any) -> np.ndarray:
-    """Decode with Pillow whatever the mode."""
+def _tolerant(image: Any, shrink: int = 1) -> np.ndarray:
+    """Decode with Pillow whatever the mode, and average squares of `shrink` pixels; what is left at the edges goes."""
     image.load()
-    sixteen_bits = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+    bounds = _bounds(image) if image.mode in ("I", "F") and not _has_sixteen_bits(image) else (0.0, 1.0)
+    height, width = image.height // shrink, image.width // shrink
+    picture = np.empty((height, width, 3), np.uint8)
+    for top, strip in _strips(image, shrink):
+        part = _as_rgb(strip, _has_sixteen_bits(image), bounds)
+        if shrink > 1:
+            part = part[: len(part) // shrink * shrink, : width * shrink]
+            part = cv2.resize(part, (width, len(part) // shrink), interpolation=cv2.INTER_AREA)
+        picture[top : top + len(part)] = part
     turn = _UPRIGHT.get(_orientation(image))
-    if turn is not None:
-        image = image.transpose(turn)
+    return picture if turn is None else np.ascontiguousarray(turn(picture))
+
+
+def _strips(image: Any, shrink: int = 1) -> Iterator[tuple[int, Any]]:
+    """Yield strips of a picture from the top down, and the row of the shrunken picture that each begins at."""
+    rows = max(1, _STRIP // image.width // shrink) * shrink
+    if rows >= image.height:
+        yield 0, image
+        return
+    for top in range(0, image.height // shrink * shrink, rows):
+        yield top // shrink, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _has_sixteen_bits(image: Any) -> bool:
+    return image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+
+
+def _bounds(image: Any) -> tuple[float, float]:
+    """Return the smallest and the largest finite value of a picture of 32-bit values."""
+    low, high = np.inf, -np.inf
+    for _, strip in _strips(image):
+        values = np.asarray(strip, dtype=np.float64)
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            low, high = min(low, finite.min()), max(high, finite.max())
+    return float(low), float(high)
+
+
+def _as_rgb(image: Any, sixteen_bits: bool, bounds: tuple[float, float]) -> np.ndarray:
+    """Return a picture, or a strip of one, as uint8 (h, w, 3)."""
     if sixteen_bits:
         return _grey((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
-        return _grey(_stretch(np.asarray(image, dtype=np.float64)))
+        return _grey(_stretch(np.asarray(image, dtype=np.float64), *bounds))
     if image.has_transparency_data:
         return _on_white(np.asarray(image.convert("RGBA")))
-    return np.array(image.convert("RGB"))  # asarray would be read-only
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _orientation(image: Any) -> int:
@@ -279,20 +345,23 @@ def _grey(values: np.ndarray) -> np.ndarray:
     return np.repeat(values[:, :, None], 3, axis=2)
 
 
-def _stretch(values: np.ndarray) -> np.ndarray:
-    """Map the smallest finite value to 0 and the largest to 255; what is not a number becomes 0."""
-    finite = values[np.isfinite(values)]
-    if finite.size == 0 or finite.min() == finite.max():
+def _stretch(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Map `low` to 0 and `high` to 255; what is not a number becomes 0."""
+    if not low < high:
         return np.zeros(values.shape, np.uint8)
-    low, high = finite.min(), finite.max()
     scaled = (np.clip(np.nan_to_num(values, nan=low), low, high) - low) / (high - low)
     return np.rint(scaled * 255).astype(np.uint8)
 
 
 def _on_white(rgba: np.ndarray) -> np.ndarray:
     """Lay (h, w, 4) on a white ground."""
-    alpha = rgba[:, :, 3:].astype(np.uint16)
-    return ((rgba[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    white = np.empty((*rgba.shape[:2], 3), np.uint8)
+    rows = max(1, _STRIP // rgba.shape[1])
+    for top in range(0, len(rgba), rows):
+        part = rgba[top : top + rows]
+        alpha = part[:, :, 3:].astype(np.uint16)
+        white[top : top + rows] = (part[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return white
 
 
 def thumbnail(raw: bytes | np.ndarray, size: int = 128) -> bytes:

@@ -81,7 +81,7 @@ def labelled(
     skipped = [*skipped, *(Skipped(names[i], "empty label") for i, label in enumerate(labels) if not label)]
     if not kept:
         raise DataError(
-            f"{name} has no labelled {NOUNS[modality][0]} left: {len(skipped)} were skipped{_first_reason(skipped)}"
+            f"{name} has no labelled {NOUNS[modality][0]} left: {len(skipped)} were skipped{_first_reason(skipped)}."
         )
     order = class_order(labels[i] for i in kept)
     if classes is not None:
@@ -121,7 +121,7 @@ def _check_classes(dataset: Dataset) -> None:
     if len(dataset.class_names) < 2:
         raise DataError(
             f"{dataset.name} has only one class, {dataset.class_names[0]!r}, and at least two are needed: "
-            f"add {dataset.things} of another class, or check where the labels come from"
+            f"add {dataset.things} of another class, or check where the labels come from."
         )
     learnt = set(dataset.y[dataset.part("train")].tolist())
     for part in SPLITS[1:]:
@@ -130,7 +130,7 @@ def _check_classes(dataset: Dataset) -> None:
             names = ", ".join(repr(dataset.class_names[c]) for c in unknown[:5])
             raise DataError(
                 f"{part} has the class {names}, of which train has no {NOUNS[dataset.modality][0]}: "
-                f"add {dataset.things} of it to train, or take it out of {part}"
+                f"add {dataset.things} of it to train, or take it out of {part}."
             )
 
 

@@ -61,7 +61,7 @@ def list_folder(folder: Path, extensions: tuple[str, ...] = IMAGE_EXTENSIONS) ->
                     _kind_of(entry, found, extensions).append(entry.name)
     except OSError as error:
         raise DataError(
-            f"the folder {printable(folder)} cannot be opened ({error.strerror}): check its permissions"
+            f"the folder {printable(folder)} cannot be opened ({error.strerror}): check its permissions."
         ) from error
     return found
 
@@ -158,5 +158,5 @@ def identity(folder: Path) -> tuple[int, int]:
     try:
         status = folder.stat()
     except OSError as error:
-        raise DataError(f"the folder {printable(folder)} cannot be opened ({error.strerror})") from error
+        raise DataError(f"the folder {printable(folder)} cannot be opened ({error.strerror}).") from error
     return status.st_dev, status.st_ino

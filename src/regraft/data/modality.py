@@ -87,5 +87,5 @@ def _settled(counts: Counter[Any], where: str) -> str:
     found = sorted(counts, key=lambda modality: -counts[modality])
     if len(found) > 1 and counts[found[1]] > STRAY * total:
         listed = " and ".join(f"{counts[each]:,} {NOUNS[str(each)][counts[each] != 1]}" for each in found)
-        raise DataError(f"{where} must hold examples of one kind, but holds {listed}: put each kind in its own folder")
+        raise DataError(f"{where} must hold examples of one kind, but holds {listed}: put each kind in its own folder.")
     return str(found[0])

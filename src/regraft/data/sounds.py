@@ -19,6 +19,12 @@ MAX_SECONDS = 600.0
 MAX_NAN = 0.01
 """Share of samples that may be no numbers; so few are taken as silence, more say that the recording is broken."""
 
+MAX_VALUES = 120_000_000
+"""Samples of all channels that are read of a recording: ten minutes at 96 kHz in two channels are 115 million."""
+
+BLOCK_VALUES = 2_000_000
+"""Samples of all channels that are read at a time."""
+
 BLOCK_SECONDS = 10.0
 """Read and resampled at a time, so that eight channels at 192 kHz need no more memory than one."""
 
@@ -71,7 +77,7 @@ def decode(raw: bytes, rate: int | None = None, at_most: float = MAX_SECONDS) ->
     with _opened(raw) as file:
         stored = file.samplerate
         _check_claim(raw, file)
-        wanted = min(file.frames, int(at_most * stored))
+        wanted = min(file.frames, int(at_most * stored), MAX_VALUES // file.channels)
         samples, broken = _read(file, wanted, rate or stored)
     if not len(samples):
         raise UnreadableSound("no samples (zero length)")
@@ -203,9 +209,10 @@ def _read(file: Any, wanted: int, rate: int) -> tuple[npt.NDArray[np.float32], f
         resampled = soxr.ResampleStream(file.samplerate, rate, 1, dtype="float32")
     parts: list[np.ndarray] = []
     read = bad = values = 0
+    most = max(1, min(int(BLOCK_SECONDS * file.samplerate), BLOCK_VALUES // file.channels))
     while read < wanted:
         try:
-            block = file.read(min(wanted - read, int(BLOCK_SECONDS * file.samplerate)), dtype="float32", always_2d=True)
+            block = file.read(min(wanted - read, most), dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
             raise UnreadableSound(f"the {file.format} data cannot be decoded ({_said(error)})") from None
         if not len(block):

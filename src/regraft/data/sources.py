@@ -41,7 +41,7 @@ class _Options:
         """Raise if an option was given that means nothing for this kind of source."""
         for option, value in vars(self).items():
             if value and option not in (*but, "learns"):
-                raise UsageError(f"--{option.replace('_', '-')} means nothing for {kind}: leave it out")
+                raise UsageError(f"--{option.replace('_', '-')} means nothing for {kind}: leave it out.")
 
 
 def read_source(
@@ -92,12 +92,12 @@ def read_source(
     options = _Options(column, label_column, group_column, domain_column, folder, label_from_name, learns)
     if isinstance(source, str | os.PathLike):
         if labels is not None:
-            raise UsageError(f"labels belong to arrays and lists, and {printable(source)} has its own: leave them out")
+            raise UsageError(f"labels belong to arrays and lists, and {printable(source)} has its own: leave them out.")
         return _read_path(_existing(source), options)
     options.refuse("examples from Python")
     if isinstance(source, Dataset):
         if labels is not None:
-            raise UsageError("a Dataset has its own labels: leave labels out")
+            raise UsageError("a Dataset has its own labels: leave labels out.")
         return source
     return read_arrays(source, labels, learns=learns)
 
@@ -166,7 +166,7 @@ def _read_path(path: Path, options: _Options) -> Dataset:
         return read_hdf5(path)
     raise DataError(
         f"{printable(path)} is one {kind}, and labelled examples are needed: give a folder of class folders, "
-        f"a table ({', '.join(TABLE_EXTENSIONS)}), an HDF5 file or an archive of these"
+        f"a table ({', '.join(TABLE_EXTENSIONS)}), an HDF5 file or an archive of these."
     )
 
 
@@ -229,7 +229,7 @@ def _list_folder(folder: Path, modality: str | None) -> tuple[list[Any], list[st
     for name in listing.having(TABLE_EXTENSIONS) + listing.having(HDF5_EXTENSIONS):
         if len(listing.others) == 1:
             return _list_path(top / name, modality)
-    raise DataError(f"{printable(folder)} holds no {NOUNS[modality or found][1]}: found {inventory(folder)}")
+    raise DataError(f"{printable(folder)} holds no {NOUNS[modality or found][1]}: found {inventory(folder)}.")
 
 
 def _list_many(sources: Iterable[Any], modality: str | None) -> tuple[list[Any], list[str]]:
@@ -307,7 +307,7 @@ def _hdf5_files(folder: Path, listing: Listing) -> Path | dict[str, Path] | None
     if parts is None:
         raise DataError(
             f"{printable(folder)} holds several HDF5 files, {', '.join(map(printable, files[:5]))}: "
-            f"give one of them, or name them train_*.h5 and test_*.h5"
+            f"give one of them, or name them train_*.h5 and test_*.h5."
         )
     return parts
 
@@ -318,7 +318,7 @@ def _existing(source: str | os.PathLike[str]) -> Path:
         return path
     beside = list_folder(path.parent) if path.parent.is_dir() else Listing()
     near = difflib.get_close_matches(path.name, beside.folders + beside.files + beside.others, n=1)
-    guess = f"did you mean {printable(path.with_name(near[0]))}?" if near else "check the path"
+    guess = f"did you mean {printable(path.with_name(near[0]))}?" if near else "check the path."
     raise DataError(f"{printable(path)} does not exist: {guess}")
 
 

@@ -64,7 +64,7 @@ def settle(
     if "train" not in present:
         raise DataError(
             f"there is no training part, only {' and '.join(shown[part] for part in present)}: "
-            f"name the part to learn from 'train', or give it alone and let it be split"
+            f"name the part to learn from 'train', or give it alone and let it be split."
         )
     if len(present) == 1:
         return None, None
@@ -109,7 +109,7 @@ def split(dataset: Dataset, test_size: float = 0.2, seed: int = 0) -> Dataset:
         If no example can be spared for a test.
     """
     if not 0 < test_size < 1:
-        raise UsageError(f"test_size must lie between 0 and 1, and is {test_size}: give 0.2 for a fifth")
+        raise UsageError(f"test_size must lie between 0 and 1, and is {test_size}: give 0.2 for a fifth.")
     if dataset.groups is None:
         test = _stratified_test(dataset.y, test_size, seed)
         how = "stratified by class"
@@ -151,7 +151,7 @@ def folds(y: npt.NDArray[np.int64], groups: npt.NDArray[np.str_] | None, n_split
         If no class has two examples (or two groups) to put on either side.
     """
     if n_splits < 2:
-        raise UsageError(f"n_splits must be 2 or more, and is {n_splits}")
+        raise UsageError(f"n_splits must be 2 or more, and is {n_splits}.")
     y = np.asarray(y)
     fold = _dealt(y, n_splits, seed) if groups is None else _dealt_groups(y, groups, n_splits, seed)
     made = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]
@@ -160,7 +160,7 @@ def folds(y: npt.NDArray[np.int64], groups: npt.NDArray[np.str_] | None, n_split
     made = [(train, test) for train, test in made if len(test)]
     if not made:
         what = "examples" if groups is None else "groups"
-        raise DataError(f"no class has two {what}, so nothing can be set aside to test on: add {what} to the classes")
+        raise DataError(f"no class has two {what}, so nothing can be set aside to test on: add {what} to the classes.")
     return made
 
 
@@ -179,7 +179,7 @@ def check_no_group_straddles(dataset: Dataset) -> None:
         if home.setdefault(group, part) != part:
             raise DataError(
                 f"group {group!r} is in both {home[group]} and {part}, so the test would not be independent: "
-                f"move all its examples to one part, or drop the split and let one be made"
+                f"move all its examples to one part, or drop the split and let one be made."
             )
 
 
@@ -189,7 +189,7 @@ def _stratified_test(y: npt.NDArray[np.int64], test_size: float, seed: int) -> n
     spare = np.maximum(counts - 1, 0)
     total = min(max(1, round(test_size * len(y))), int(spare.sum()))
     if total == 0:
-        raise DataError("no class has two examples, so nothing can be set aside to test on: add some to the classes")
+        raise DataError("no class has two examples, so nothing can be set aside to test on: add some to the classes.")
     quota = counts * test_size
     n_test = np.minimum(np.floor(quota).astype(int), spare)
     rng = np.random.default_rng(seed)

@@ -158,7 +158,7 @@ def write_table(dataset: Dataset, path: str | Path) -> None:
     if not tells(dataset):
         raise DataError(
             f"the {dataset.things} of {dataset.name} are not files of their own, so that no table can name them: "
-            f"unpack them into a folder first"
+            f"unpack them into a folder first."
         )
     folder = path.absolute().parent
     columns: Columns = {
@@ -199,12 +199,12 @@ def _check_most_are_found(
     n = sum(bool(value.strip()) for value in values)
     if n == 0:
         raise DataError(
-            f"{printable(table)} names no {NOUNS[modality][0]}: its column of {NOUNS[modality][1]} is empty"
+            f"{printable(table)} names no {NOUNS[modality][0]}: its column of {NOUNS[modality][1]} is empty."
         )
     if len(missing) > n / 2:
         raise DataError(
             f"{len(missing)} of the {n} {NOUNS[modality][1]} of {printable(table)} are not found, such as "
-            f"{printable(base / missing[0])}: say with --images which folder they are in"
+            f"{printable(base / missing[0])}: say with --images which folder they are in."
         )
 
 
@@ -252,6 +252,6 @@ def _without_repeats(
         shown = " and ".join(list(contradictions)[:3])
         raise DataError(
             f"{len(contradictions)} {NOUNS[modality][1]} of {printable(table)} have rows that contradict each other, "
-            f"such as {shown}: keep one row for each"
+            f"such as {shown}: keep one row for each."
         )
     return list(first.values())

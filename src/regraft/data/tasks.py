@@ -89,7 +89,7 @@ def read_tasks(
         notes += said
     assert found_in is not None
     if found_in in asked:
-        raise DataError(f"column {found_in!r} holds the {NOUNS[modality][1]} themselves: take it out of {OPTION}")
+        raise DataError(f"column {found_in!r} holds the {NOUNS[modality][1]} themselves: take it out of {OPTION}.")
     group_column = None if group_column is None else named(columns, group_column, path, "--group-column")
     split_column = find_split(columns, {found_in, group_column, *asked})
     notes.append(f"{NOUNS[modality][1]} are in column {found_in!r}, labels in {', '.join(map(repr, asked))}")
@@ -117,14 +117,14 @@ def _table(path: Path) -> Path:
         if len(tables) == 1:
             return path / tables[0]
         raise DataError(
-            f"{printable(path)} must hold one table for {OPTION}, but holds {len(tables)}: give the table's own path"
+            f"{printable(path)} must hold one table for {OPTION}, but holds {len(tables)}: give the table's own path."
         )
     if not path.is_file():
-        raise DataError(f"{printable(path)} does not exist: check the path")
+        raise DataError(f"{printable(path)} does not exist: check the path.")
     if path.suffix.lower() not in TABLE_EXTENSIONS:
         raise DataError(
             f"{printable(path)} must be a table ({', '.join(TABLE_EXTENSIONS)}) for {OPTION}: "
-            f"other sources have one label an example"
+            f"other sources have one label an example."
         )
     return path
 
@@ -154,7 +154,7 @@ def _cells(
         if not any(texts[name][row] for row in rows):
             raise DataError(
                 f"column {name!r} of {printable(path)} has no label in any row that can be used: "
-                f"fill it, or take it out of {OPTION}"
+                f"fill it, or take it out of {OPTION}."
             )
     parts = None
     if split:
@@ -207,10 +207,10 @@ def _check_found(
     if len(missing) > len(values) / 2:
         raise DataError(
             f"{len(missing)} of the {len(values)} {NOUNS[modality][1]} of {printable(path)} are not found, such as "
-            f"{printable(missing[0])}: say with --images which folder they are in"
+            f"{printable(missing[0])}: say with --images which folder they are in."
         )
     if not rows:
-        raise DataError(f"{printable(path)} has no row with {NOUNS[modality][0]} and label: check its columns")
+        raise DataError(f"{printable(path)} has no row with {NOUNS[modality][0]} and label: check its columns.")
 
 
 def _without_repeats(
@@ -223,6 +223,6 @@ def _without_repeats(
         if any(cells[row] != cells[earlier] for cells in told):
             raise DataError(
                 f"rows {earlier + 1} and {row + 1} of {printable(path)} name one {NOUNS[modality][0]} and contradict "
-                f"each other: keep one row for each"
+                f"each other: keep one row for each."
             )
     return list(first.values())

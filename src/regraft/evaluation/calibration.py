@@ -81,7 +81,8 @@ class Calibration:
         if tensors:
             ends = np.cumsum(tensors["corners"])[:-1]
             curves = tuple(zip(np.split(tensors["x"], ends), np.split(tensors["y"], ends), strict=True))
-        return cls(curves=curves, **settings)
+        numbers = {name: float(settings[name]) for name in ("inverse_temperature", "smoothing")}
+        return cls(curves=curves, **{**settings, **numbers})
 
 
 def tempered(probabilities: npt.NDArray[np.float64], inverse_temperature: float) -> npt.NDArray[np.float64]:

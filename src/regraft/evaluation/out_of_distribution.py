@@ -216,12 +216,12 @@ class OutOfDistribution:
         return cls(
             mean=tensors["mean"],
             directions=tensors["directions"],
-            widths=tuple(settings["widths"]),
-            residual=(settings["residual"][0], settings["residual"][1]),
-            doubt=None if doubt is None else (doubt[0], doubt[1]),
-            threshold=settings["threshold"],
-            false_alarms=settings["false_alarms"],
-            n=settings["n"],
+            widths=tuple(int(width) for width in settings["widths"]),
+            residual=(float(settings["residual"][0]), float(settings["residual"][1])),
+            doubt=None if doubt is None else (float(doubt[0]), float(doubt[1])),
+            threshold=float(settings["threshold"]),
+            false_alarms=float(settings["false_alarms"]),
+            n=int(settings["n"]),
         )
 
 

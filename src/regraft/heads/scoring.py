@@ -61,7 +61,7 @@ def _by_chunks(scorer: Scorer) -> Scorer:
 @_by_chunks
 def logistic(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
     """Softmax of a linear map: `coef` (k, d) and `intercept` (k,) on features raised to `power`."""
-    return softmax(signed_power(X, settings["power"]) @ tensors["coef"].T + tensors["intercept"])
+    return softmax(signed_power(X, float(settings["power"])) @ tensors["coef"].T + tensors["intercept"])
 
 
 @_by_chunks
@@ -70,7 +70,7 @@ def boosted(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[
 
     Features are raised to `power` first.
     """
-    X = signed_power(X, settings["power"])
+    X = signed_power(X, float(settings["power"]))
     shares = tensors["votes"].astype(np.float64) / tensors["votes"].sum(dtype=np.float64)
     rounds = zip(tensors["coef"], tensors["intercept"], shares, strict=True)
     return np.sum([share * softmax(X @ coef.T + intercept) for coef, intercept, share in rounds], axis=0)
@@ -88,7 +88,7 @@ def mlp(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.f
 
 def powered_mlp(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
     """As `mlp`, on features raised to `power`."""
-    return mlp(signed_power(X, settings["power"]), tensors, settings)
+    return mlp(signed_power(X, float(settings["power"])), tensors, settings)
 
 
 @_by_chunks
@@ -100,16 +100,19 @@ def centroid(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray
     X = unit_rows(X - tensors["mean"])
     centroids = tensors["centroids"]
     # |x|^2 is 1 for every centroid and cancels in the softmax.
-    return softmax(settings["scale"] * (2 * X @ centroids.T - np.sum(centroids**2, axis=1)))
+    return softmax(float(settings["scale"]) * (2 * X @ centroids.T - np.sum(centroids**2, axis=1)))
 
 
 @_by_chunks
 def knn(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDArray[np.float64]:
     """Votes of the `n_neighbors` rows of `examples` (m, d) nearest by cosine; `labels` (m,) are theirs."""
+    if not 0 < settings["n_classes"] <= len(tensors["labels"]):
+        # Every class has an example; memory for the votes of a billion would be taken before anything else failed.
+        raise ValueError(f"{settings['n_classes']} classes of {len(tensors['labels'])} examples")
     similarity = unit_rows(X - tensors["mean"]) @ tensors["examples"].T
     nearest, order = nearest_first(similarity, settings["n_neighbors"])
-    votes = neighbor_votes(nearest, tensors["labels"][order], settings["n_classes"], settings["temperature"])
-    return smoothed(votes, settings["smoothing"])
+    votes = neighbor_votes(nearest, tensors["labels"][order], settings["n_classes"], float(settings["temperature"]))
+    return smoothed(votes, float(settings["smoothing"]))
 
 
 def nearest_first(similarity: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -170,12 +173,12 @@ def generalized(X: np.ndarray, tensors: Tensors, settings: Settings) -> npt.NDAr
     """
     own = {name.removeprefix("trained."): array for name, array in tensors.items() if name.startswith("trained.")}
     trained = SCORERS[settings["trained"]](X, own, settings["trained_settings"])
-    trained = softmax(settings["inverse_temperature"] * np.log(np.maximum(trained, np.finfo(np.float64).tiny)))
+    trained = softmax(float(settings["inverse_temperature"]) * np.log(np.maximum(trained, np.finfo(np.float64).tiny)))
     evidence = source_evidence(X, tensors)
     k = trained.shape[1]
-    odds = np.log(evidence[:, :k].sum(axis=1)) - np.log(evidence[:, k:].sum(axis=1)) + settings["bonus"]
+    odds = np.log(evidence[:, :k].sum(axis=1)) - np.log(evidence[:, k:].sum(axis=1)) + float(settings["bonus"])
     if "directions" in tensors:
-        odds -= settings["weight"] * strangeness(X, tensors, settings)
+        odds -= float(settings["weight"]) * strangeness(X, tensors, settings)
     known = 1 / (1 + np.exp(-np.clip(odds, -50, 50)))[:, None]
     described = evidence[:, k:] / evidence[:, k:].sum(axis=1, keepdims=True)
     return np.concatenate([known * trained, (1 - known) * described], axis=1)

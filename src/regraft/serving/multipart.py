@@ -115,7 +115,9 @@ class _Form:
         self._data.append(data[start:end])
 
     def part_end(self) -> None:
-        name = self._file.replace("\\", "/").rpartition("/")[2][:NAME_LENGTH]
+        last = self._file.replace("\\", "/").rpartition("/")[2][:NAME_LENGTH]
+        # It comes back in sentences, which no control character may break or turn round.
+        name = "".join(character if character.isprintable() else "\ufffd" for character in last)
         fallback = f"{NOUNS[self._modality][0]} {len(self.examples)}"
         self.examples.append(Example(name or fallback, b"".join(self._data)))
 

@@ -1,0 +1,1 @@
+"""Thousands of damaged and malicious files, seeded, and what runs them against Regraft."""
