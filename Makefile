@@ -33,10 +33,11 @@ test-tflite: install
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# Asks osv.dev of each installed package whether a fault of it is known; fails where one is, or none can be asked for.
+# Asks osv.dev about each installed package, builds such as +cpu by their release; fails where a fault is known, or none can be asked for.
 audit-dependencies: install
-	$(BIN)/pip list --format freeze --exclude-editable | sed 's/+.*//' > .venv/installed.txt
-	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --vulnerability-service osv -r .venv/installed.txt
+	$(BIN)/pip list --format freeze --exclude-editable > .venv/packages.txt
+	sed 's/+[^+]*$$//' .venv/packages.txt > .venv/audited.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --vulnerability-service osv -r .venv/audited.txt
 
 check: install
 	$(BIN)/ruff format --check .

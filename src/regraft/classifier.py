@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from regraft.backbones.registry import Backbone
+from regraft.data.filenames import on_one_line
 from regraft.data.sources import list_examples
 from regraft.errors import BundleError, DataError, UsageError
 from regraft.evaluation.calibration import Calibration
@@ -336,7 +337,7 @@ class Classifier:
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError, DataError) as error:
             raise BundleError(
                 f"{bundle.path.name} must have all the parts that FORMAT.md names, but it lacks some or they are "
-                f"malformed ({type(error).__name__}: {error}); save it again."
+                f"malformed ({type(error).__name__}: {on_one_line(error)[:200]}); save it again."
             ) from error
         return classifier
 

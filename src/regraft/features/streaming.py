@@ -228,7 +228,8 @@ class Pass:
             if waiting[1] == waiting[0]:
                 whole.append((tag, waiting[2]))
                 del self.windows[number, tag]
-        return [tag for tag, _ in whole], np.array([row for _, row in whole], np.float32).reshape(len(whole), -1)
+        rows = np.array([row for _, row in whole], np.float32).reshape(len(whole), values.shape[1])
+        return [tag for tag, _ in whole], rows
 
     def _place(self, number: int, tags: list[int], values: np.ndarray) -> None:
         assert self.values is not None

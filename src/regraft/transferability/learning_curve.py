@@ -159,7 +159,7 @@ def learning_curve(
     try:
         pairs = folds(labels[rows], of_rows, FOLDS, seed)
     except DataError as error:
-        return LearningCurve(reason=f"{error}.")
+        return LearningCurve(reason=str(error))
     nested = [_nested(train, labels[rows], seed) for train, _ in pairs]
     right = _right(features[rows], labels[rows], of_rows, pairs, nested, head, dict(settings or {}), seed)
     sizes = np.mean([[len(part) for part in parts] for parts in nested], axis=0)
