@@ -34,5 +34,7 @@ def test_the_network_runs_on_no_more(monkeypatch: pytest.MonkeyPatch, colours: o
     [backbone] = get_backbones("test_efficientnet", weights="none")
     monkeypatch.setenv(CORES, "1")
     forget_compiled()
-    assert OpenVINOEngine(backbone, "f32")._compiled.get_property("INFERENCE_NUM_THREADS") == 1
+    compiled = OpenVINOEngine(backbone, "f32")._compiled
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+    assert not compiled.get_property("ENABLE_CPU_PINNING")
     forget_compiled()

@@ -205,6 +205,8 @@ def _compiled_graph(graph: Any, precision: str, folder: Path) -> Any:
     limit = core_limit()
     if limit is not None:
         settings["INFERENCE_NUM_THREADS"] = str(limit)
+        # Several processes share the machine then: each would pin its threads to the very same cores.
+        settings["ENABLE_CPU_PINNING"] = "NO"
     if isinstance(graph, Path) and os.access(folder, os.W_OK):
         settings["CACHE_DIR"] = str(folder / "compiled")
     return openvino.Core().compile_model(graph, "CPU", settings)
