@@ -224,21 +224,22 @@ def _run(
     opened = work.open()
     precisions, width = settle(opened, source, where.here)
     done = take_up(output, plan(source, opened, work.name, precisions, where.shard_rows))
-    before = sum(one.rows for one in done)
+    before = rows = sum(one.rows for one in done)
+    unreadable = sum(one.unreadable for one in done)
     job = Job(work, precisions, output.absolute, source.modality, width)
-    _stop_where_too_many(done, source.rows, skip_unreadable)
+    _stop_where_too_many(unreadable, done, source.rows, skip_unreadable)
     for one in _shards(job, opened, source, _left(source, done, where.shard_rows), where):
         done.append(one)
+        rows, unreadable = rows + one.rows, unreadable + one.unreadable
         if progress is not None:
-            progress(sum(one.rows for one in done), source.rows)
-        _stop_where_too_many(done, source.rows, skip_unreadable)
+            progress(rows, source.rows)
+        _stop_where_too_many(unreadable, done, source.rows, skip_unreadable)
     output.sweep()
     done.sort(key=lambda one: one.shard)
-    rows = sum(one.rows for one in done)
     return Written(
         out=output.place,
         rows=rows,
-        unreadable=sum(one.unreadable for one in done),
+        unreadable=unreadable,
         computed=rows - before,
         shards=len(done),
         examples=tuple(each for one in done for each in one.examples),
@@ -265,8 +266,7 @@ def _shards(job: Job, opened: Opened, source: Source, spans: list[Span], where: 
     return run_here(job, opened, source, spans, where.here)
 
 
-def _stop_where_too_many(done: list[Done], rows: int, skip_unreadable: bool) -> None:
-    unreadable = sum(one.unreadable for one in done)
+def _stop_where_too_many(unreadable: int, done: list[Done], rows: int, skip_unreadable: bool) -> None:
     if unreadable <= MAXIMUM_UNREADABLE * rows or skip_unreadable:
         return
     listed = "; ".join([each for one in done for each in one.examples][:3])

@@ -15,14 +15,11 @@ import numpy as np
 
 from regraft.backbones.registry import Backbone
 from regraft.data import texts
-from regraft.data.images import stored_shape
+from regraft.data.images import LARGE, stored_shape
 from regraft.errors import BundleError, UnreadableImage
 from regraft.features.cache import cache_root
 from regraft.features.engines import Engine, EngineName, engine_name, open_engine, settle_precision
 from regraft.features.pixels import pixels_of
-
-LARGE = 12_000_000
-"""Pixels from which on images are decoded one after the other: a few at once would take gigabytes."""
 
 REQUESTS = 2
 """Batches that one thread has under way in one network: one is computed while the next is made."""
